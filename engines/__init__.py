@@ -1,0 +1,1 @@
+"""The thirteen engines, the kit they stand on, the fleet that runs them, and the wire between."""

@@ -1,0 +1,74 @@
+"""An engine, as its folder declares it: a pure step, its state and its routes.  `kit.serve` does the rest."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from litestar.handlers import HTTPRouteHandler, WebsocketRouteHandler
+
+from engines.kit.consumer import Unit
+from engines.kit.hops import Hops
+from engines.kit.runtime import Runtime
+from engines.wire.bus import Bus, Ledger
+from engines.wire.health import Check
+from engines.wire.messages import Body, Envelope
+
+S = TypeVar("S")
+S_co = TypeVar("S_co", covariant=True)
+Step = Callable[[S, Envelope], tuple[S, Sequence[Body]]]
+
+
+class LiveUnit(Unit, Protocol[S_co]):
+    """A unit with what health and metrics show of it."""
+
+    hops: Hops
+    ledger: Ledger
+
+    @property
+    def state(self) -> S_co:
+        """The live state."""
+
+    @property
+    def epoch(self) -> int:
+        """The incarnation."""
+
+
+class UnitFactory(Protocol[S]):
+    """Builds what commits an engine's effects."""
+
+    def __call__(
+        self, engine: "Engine[S]", topics: Sequence[str], main: Bus, mono_ns: Callable[[], int], /
+    ) -> LiveUnit[S]:
+        """A unit that has not claimed yet."""
+
+
+class Source(Protocol):
+    """A background task of an engine: a replay, a fan-out.  Ends when `runtime.stop` is set."""
+
+    async def __call__(self) -> None:
+        """Run until the engine stops."""
+
+
+@dataclass(frozen=True)
+class Engine(Generic[S]):
+    """One engine.
+
+    `step` owns the state it is given and may change it in place: an interrupted step is never committed, and the next
+    incarnation starts from the last commit.  It must be deterministic: same state and message, same result.
+    `snapshot_s`: seconds between snapshots of the state; 0 takes one with every commit, which engines whose effects
+    matter need; an observer may be replayed from an older one, its repeated outputs being suppressed.
+    """
+
+    name: str
+    initial: Callable[[], S]
+    step: Step[S]
+    state_type: type[S]
+    snapshot_s: float = 0.0
+    routes: Callable[[Runtime[S]], Sequence[HTTPRouteHandler | WebsocketRouteHandler]] = lambda _: ()
+    sources: Callable[[Runtime[S]], Sequence[Source]] = lambda _: ()
+    checks: Callable[[Runtime[S]], Sequence[Check]] = lambda _: ()
+    features: Callable[[S], Sequence[str]] = lambda _: ()
+    counters: Callable[[S], Mapping[str, int]] = lambda _: {}
+    data_sources: Sequence[str] = field(default=())
+    warm: Callable[[], None] = lambda: None
+    unit: "UnitFactory[S] | None" = None  # None: a Processor

@@ -1,0 +1,177 @@
+"""The HTTP face of an engine: Litestar behind a thin ASGI front.
+
+The front answers `GET /health` from bytes that a task renews each second, counts requests, and guards mutating routes:
+they need the fleet token and a Host that is this server's (loopback is no authentication: any web page can post to it).
+"""
+
+import hmac
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from litestar import Litestar, Response, get
+from litestar.handlers import HTTPRouteHandler, WebsocketRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import SwaggerRenderPlugin
+from litestar.status_codes import HTTP_200_OK, HTTP_503_SERVICE_UNAVAILABLE
+from litestar.enums import ScopeType
+from litestar.types import (
+    ASGIApp,
+    HTTPResponseBodyEvent,
+    HTTPResponseStartEvent,
+    HTTPScope,
+    Message,
+    Receive,
+    Scope,
+    Send,
+)
+from litestar_offline_docs import generate_static_files_config
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+from engines.wire.errors import DataError, NautilusError, UsageError
+
+TOKEN_HEADER = b"x-nautilus-token"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_MAX_BODY = 1 << 20
+
+
+class Front:
+    """The ASGI application of an engine.  `health` is the body that `GET /health` serves."""
+
+    def __init__(self, app: ASGIApp, token: str, hosts: Sequence[str]) -> None:
+        self._app = app
+        self._token = token.encode()
+        self._hosts = frozenset(host.encode() for host in hosts)
+        self.requests: Counter[int] = Counter()
+        self._start, self._body = _events(200, b"")
+        self.renew(b'{"status":"starting"}')
+
+    def renew(self, health: bytes) -> None:
+        """Serve another health report from now on."""
+        self._start, self._body = _events(200, health)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI entry."""
+        if scope["type"] == ScopeType.HTTP:
+            if scope["path"] == "/health" and scope["method"] == "GET":
+                self.requests[200] += 1
+                await send(self._start)
+                await send(self._body)
+                return
+            if scope["method"] not in _SAFE and not self._allowed(scope):
+                self.requests[403] += 1
+                for event in _REFUSAL:
+                    await send(event)
+                return
+
+            async def counted(event: Message) -> None:
+                if event["type"] == "http.response.start":
+                    self.requests[event["status"]] += 1
+                await send(event)
+
+            await self._app(scope, receive, counted)
+            return
+        await self._app(scope, receive, send)
+
+    def _allowed(self, scope: HTTPScope) -> bool:
+        headers = dict(scope["headers"])
+        given = headers.get(TOKEN_HEADER, b"")
+        return bool(self._token) and hmac.compare_digest(given, self._token) and headers.get(b"host") in self._hosts
+
+
+def _events(status: int, body: bytes) -> tuple[HTTPResponseStartEvent, HTTPResponseBodyEvent]:
+    """The two ASGI events of a whole JSON reply."""
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    start: HTTPResponseStartEvent = {"type": "http.response.start", "status": status, "headers": headers}
+    return start, {"type": "http.response.body", "body": body, "more_body": False}
+
+
+_REFUSAL = _events(
+    403, b'{"status_code":403,"detail":"This route changes state: send the fleet token and this server\'s Host."}'
+)
+
+
+class Metrics:
+    """Prometheus collector over plain counters; one registry an engine, made after the fork."""
+
+    def __init__(self, engine: str, requests: Mapping[int, int], gauges: Callable[[], dict[str, float]]) -> None:
+        self._engine = engine
+        self._requests = requests
+        self._gauges = gauges
+        self.registry = CollectorRegistry()
+        self.registry.register(self)
+
+    def collect(self) -> Sequence[CounterMetricFamily | GaugeMetricFamily]:
+        """All families, read at scrape time."""
+        requests = CounterMetricFamily("nautilus_requests", "HTTP replies by status.", labels=["engine", "status"])
+        for status, count in self._requests.items():
+            requests.add_metric([self._engine, str(status)], count)
+        families: list[CounterMetricFamily | GaugeMetricFamily] = [requests]
+        for name, value in sorted(self._gauges().items()):
+            gauge = GaugeMetricFamily(f"nautilus_{name}", f"{name.replace('_', ' ')}.", labels=["engine"])
+            gauge.add_metric([self._engine], value)
+            families.append(gauge)
+        return families
+
+
+class Face(Protocol):
+    """What the common routes show of an engine."""
+
+    def health(self) -> bytes:
+        """The last health report, JSON."""
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether the engine takes part, and why not."""
+
+    def registry(self) -> CollectorRegistry:
+        """Its metrics."""
+
+    def hops(self) -> dict[str, str]:
+        """`trace topic` -> encoded histogram."""
+
+
+def application(
+    title: str, version: str, routes: Sequence[HTTPRouteHandler | WebsocketRouteHandler], face: Face
+) -> Litestar:
+    """The Litestar application behind the front."""
+
+    @get("/health", sync_to_thread=False, media_type="application/json", summary="Health report, renewed each second")
+    def health() -> bytes:
+        return face.health()
+
+    @get("/ready", sync_to_thread=False, summary="Whether the engine takes part")
+    def readiness() -> Response[dict[str, Any]]:
+        ok, why = face.ready()
+        return Response({"ready": ok, "why": why}, status_code=HTTP_200_OK if ok else HTTP_503_SERVICE_UNAVAILABLE)
+
+    @get("/metrics", sync_to_thread=False, media_type="text/plain; version=0.0.4", summary="Prometheus metrics")
+    def metrics() -> bytes:
+        return generate_latest(face.registry())
+
+    @get("/hops", sync_to_thread=False, summary="Latency from the root tick, as encoded HdrHistograms")
+    def hops() -> dict[str, str]:
+        return face.hops()
+
+    swagger = SwaggerRenderPlugin(
+        js_url="/static/swagger-ui-bundle.js",
+        css_url="/static/swagger-ui.css",
+        standalone_preset_js_url="/static/swagger-ui-standalone-preset.js",
+        path="/",
+        favicon='<link rel="icon" href="data:,">',
+    )
+    return Litestar(
+        route_handlers=[health, readiness, metrics, hops, *routes],
+        static_files_config=[generate_static_files_config()],
+        openapi_config=OpenAPIConfig(title=title, version=version, render_plugins=[swagger]),
+        exception_handlers={NautilusError: _explain},
+        request_max_body_size=_MAX_BODY,
+        logging_config=None,
+    )
+
+
+def _explain(_: object, error: NautilusError) -> Response[dict[str, Any]]:
+    """The caller's mistakes are 4xx with what, why and what next; anything else is ours."""
+    status = 404 if isinstance(error, DataError) else 400 if isinstance(error, UsageError) else 500
+    body = {"status_code": status, "detail": error.what, "why": error.why, "next": error.next_step}
+    return Response(body, status_code=status)

@@ -1,0 +1,58 @@
+"""Trade sizes: lognormal, smaller per trade when busy, summing to the day's volume exactly."""
+
+import numpy as np
+import numpy.typing as npt
+
+from engines.wire.errors import UsageError
+from engines.wire.intensity import Intensity
+from engines.wire.scenario import Scenario
+from engines.wire.session import session_s
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+# Exponents over which the share is tabulated; sizes go with (lam / lam0)^(-kappa).
+KAPPAS = np.linspace(-2.0, 2.0, 81)
+EVERY = 10  # the intensity varies over seconds, so every tenth cell is enough for the share
+
+
+def exact(raw: Floats, volume: int) -> Ints:
+    """Whole sizes, each at least 1, in proportion to ``raw`` beyond that, whose sum is ``volume`` exactly.
+
+    Cumulative rounding: every partial sum is within one half of its exact value. Raises ``UsageError`` when there are
+    more trades than ``volume``.
+    """
+    spare = volume - raw.size
+    if spare < 0:
+        raise UsageError(
+            f"{raw.size} trades cannot share a volume of {volume}.", "A trade has at least one share.", "Lower ticks."
+        )
+    sums = np.cumsum(raw)
+    sums *= spare / sums[-1]
+    whole = np.rint(sums).astype(np.int64)
+    whole[-1] = spare
+    sizes = np.diff(whole, prepend=0)
+    sizes += 1
+    return sizes
+
+
+def exponent(scenario: Scenario, day: Intensity, floor: float) -> float:
+    """The kappa that gives the volume share that ``scenario.activity`` asks for.
+
+    ``floor`` is the part of the volume that goes as one share to each trade. Raises ``UsageError`` when no exponent
+    between -2 and 2 gives the share.
+    """
+    activity = scenario.activity
+    grid, busy = day.grid[::EVERY], np.log(day.lam[::EVERY] / day.lam0)
+    inside = (grid > session_s(activity.share_from)) & (grid < session_s(activity.share_to))
+    weights = np.exp(np.outer(1 - KAPPAS, busy))
+    count = np.exp(busy)
+    shares = weights[:, inside].sum(axis=1) / weights.sum(axis=1)
+    shares = floor * count[inside].sum() / count.sum() + (1 - floor) * shares
+    if not shares[-1] <= activity.volume_share <= shares[0]:
+        raise UsageError(
+            f"No trade sizes give a volume share of {activity.volume_share:.1%}.",
+            f"With {scenario.ticks} ticks it can lie between {shares[-1]:.1%} and {shares[0]:.1%}.",
+            "Change activity.volume_share or ticks.",
+        )
+    return float(np.interp(activity.volume_share, shares[::-1], KAPPAS[::-1]))

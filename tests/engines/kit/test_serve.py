@@ -1,0 +1,149 @@
+"""`serve` for real: a process, two buses, HTTP, heartbeat, dead man's rule."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from engines.wire.beat import Beats
+from engines.wire.health import HealthReport
+from engines.wire.settings import Settings
+from engines.wire.state import EngineState
+
+PORT = 8100 + 31_000
+PROGRAM = """
+import msgspec
+from litestar import get, post
+from engines.kit.engine import Engine
+from engines.kit.serve import serve
+
+class State(msgspec.Struct):
+    seen: int = 0
+
+def step(state, envelope):
+    state.seen += 1
+    return state, []
+
+def routes(runtime):
+    @get("/seen", sync_to_thread=False)
+    def seen() -> dict[str, int]:
+        return {"seen": runtime.state.seen}
+    @post("/reset", sync_to_thread=False)
+    def reset() -> dict[str, int]:
+        return {"seen": 0}
+    return [seen, reset]
+
+serve(Engine("analytics", State, step, State, routes=routes, features=lambda s: [f"{s.seen} seen"]))
+"""
+
+
+class Running:
+    """One engine process under test."""
+
+    def __init__(self, folder: Path, valkey_url: str) -> None:
+        self.beat_file = folder / "beats"
+        self.beats = Beats(self.beat_file, 1, create=True)
+        read, self.control = os.pipe()
+        settings = Settings(
+            state=folder, port_offset=31_000, bus_main_url=valkey_url, bus_market_url=valkey_url, token="secret",
+            beat_file=self.beat_file, control_fd=read,
+        )  # fmt: skip
+        self.log = (folder / "log").open("w+")
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM], env=os.environ | settings.to_env(), pass_fds=[read], stderr=self.log
+        )
+        os.close(read)
+
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 15) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, self.text()
+            time.sleep(0.01)
+
+    def text(self) -> str:
+        self.log.seek(0)
+        return self.log.read()
+
+    def request(self, method: str, path: str, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=5)
+        connection.request(method, path, headers=headers or {})
+        reply = connection.getresponse()
+        body = reply.read()
+        connection.close()
+        return reply.status, body
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(5)
+        os.close(self.control) if self.control >= 0 else None
+        self.beats.close()
+        self.log.close()
+
+
+@pytest.fixture
+def running(tmp_path: Path, valkey_url: str) -> Iterator[Running]:
+    engine = Running(tmp_path, valkey_url)
+    engine.wait_for(lambda: engine.beats.read(0).state == EngineState.READY)
+    yield engine
+    engine.close()
+
+
+def test_ready_engine_serves_and_beats(running: Running) -> None:
+    status, body = running.request("GET", "/health")
+    report = msgspec.json.decode(body, type=HealthReport)
+    assert status == 200
+    assert (report.name, report.port, report.status, report.pid) == ("analytics", PORT, "healthy", running.process.pid)
+    assert {check.name for check in report.checks} >= {"bus-main", "bus-market", "event-loop"}
+    assert report.features == ("0 seen",)
+    assert running.request("GET", "/ready")[0] == 200
+    assert b"nautilus_requests_total" in running.request("GET", "/metrics")[1]
+    schema = json.loads(running.request("GET", "/schema/openapi.json")[1])
+    assert schema["openapi"].startswith("3.1") and "/seen" in schema["paths"] and "/health" in schema["paths"]
+    assert b"swagger-ui-bundle.js" in running.request("GET", "/schema")[1]
+    assert running.request("GET", "/static/swagger-ui-bundle.js")[0] == 200
+    first = running.beats.read(0).beat_ns
+    running.wait_for(lambda: running.beats.read(0).beat_ns > first)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 403),
+        ({"X-Nautilus-Token": "wrong"}, 403),
+        ({"X-Nautilus-Token": "secret", "Host": "evil.example"}, 403),
+        ({"X-Nautilus-Token": "secret"}, 201),
+    ],
+)
+def test_mutating_routes_need_token_and_host(running: Running, headers: dict[str, str], status: int) -> None:
+    assert running.request("POST", "/reset", headers)[0] == status
+
+
+def test_sigterm_ends_cleanly(running: Running) -> None:
+    running.process.send_signal(signal.SIGTERM)
+    assert running.process.wait(5) == 0
+    assert running.beats.read(0).state == EngineState.STOPPED
+
+
+def test_a_dead_supervisor_halts_then_ends_the_engine(running: Running) -> None:
+    os.close(running.control)
+    running.control = -1
+    assert running.process.wait(3) == 0
+    assert "the supervisor is gone" in running.text()
+
+
+def test_without_buses_it_says_what_to_type(tmp_path: Path) -> None:
+    env = {key: value for key, value in os.environ.items() if not key.startswith("NAUTILUS")}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=env | {"NAUTILUS_STATE": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert done.returncode == 78
+    assert "nautilus up analytics" in done.stderr
