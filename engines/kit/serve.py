@@ -20,11 +20,12 @@ from engines.kit.engine import Engine
 from engines.kit.processor import Processor
 from engines.kit.runtime import Runtime
 from engines.kit.service import Front, application
+from engines.kit.trim import trim_until
 from engines.kit.vitals import Vitals
 from engines.wire import manifest as manifests
 from engines.wire.bus import Bus
 from engines.wire.errors import Fenced, NautilusError, SettingsError
-from engines.wire.messages import TOPICS
+from engines.wire.messages import TOPICS, BusName
 from engines.wire.redis_bus import RedisBus
 from engines.wire.settings import Settings, from_env
 from engines.wire.state import EngineState
@@ -76,7 +77,8 @@ class _Process(Generic[S]):
     def __init__(self, engine: Engine[S], settings: Settings) -> None:
         self.engine = engine
         self.settings = settings
-        self.manifest = manifests.pick(manifests.discover(), engine.name)
+        self.manifests = manifests.discover()
+        self.manifest = manifests.pick(self.manifests, engine.name)
         self.stop = asyncio.Event()
         self.code = 0
 
@@ -103,6 +105,9 @@ class _Process(Generic[S]):
             group.create_task(vitals.beats(server))
             group.create_task(vitals.checks())
             sources = [group.create_task(source()) for source in self.engine.sources(runtime)]
+            buses: dict[BusName, Bus] = {"main": main, "market": market}
+            trimming = trim_until(self.stop, self.manifest.publishes, self.manifests, buses)
+            sources.append(group.create_task(trimming))
             serving = group.create_task(server.serve())
             await asyncio.wait([serving, group.create_task(self.stop.wait())], return_when=asyncio.FIRST_COMPLETED)
             self._check_served(serving)

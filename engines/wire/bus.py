@@ -125,8 +125,8 @@ class Bus(Protocol):
     async def saved(self, owner: str) -> Saved:
         """What `owner` last committed, without starting an incarnation."""
 
-    async def cursor(self, owner: str, topic: str) -> str:
-        """How far `owner` may be replayed from: nothing above it may be trimmed."""
+    async def cursor(self, owner: str, topic: str) -> str | None:
+        """Where `owner` may be replayed from: nothing above it may be trimmed.  None: it never claimed anything."""
 
     async def trim(self, topic: str, below: str) -> int:
         """Drop entries with ids below `below`; returns how many."""
@@ -213,7 +213,9 @@ class MemoryBus:
         first = stream[0].id if stream else START
         return StreamStats(self._added.get(topic, 0), len(stream), first, self._top.get(topic, START))
 
-    async def cursor(self, owner: str, topic: str) -> str:
+    async def cursor(self, owner: str, topic: str) -> str | None:
+        if owner not in self._epochs:
+            return None
         return (await self.saved(owner)).state_cursors.get(topic, START)
 
     async def trim(self, topic: str, below: str) -> int:

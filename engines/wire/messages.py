@@ -43,6 +43,15 @@ class Body(msgspec.Struct, frozen=True, tag=True):
 
 
 # --------------------------------------------------------------------------------------------- market bus
+class MeasuredWindow(msgspec.Struct, frozen=True):
+    """The measured part of a replay, [start_ns, end_ns), and its speed in market seconds per wall second."""
+
+    start_ns: int
+    end_ns: int
+    speed: float
+    mono_ns: int = 0  # CLOCK_MONOTONIC instant at which it was asked to begin; 0 as soon as may be
+
+
 class Session(Body, frozen=True):
     """A trading session opens, enters its measured window, leaves it, or closes."""
 
@@ -55,6 +64,10 @@ class Session(Body, frozen=True):
     seed: int
     digest: str  # sha256 of the tape
     speed: float  # market seconds per wall second from here on
+    ticks: int = 0  # expected trades of the scenario
+    window: MeasuredWindow | None = None
+    tick_sizes: tuple[int, ...] = ()  # per symbol, 1/10,000
+    multipliers: tuple[int, ...] = ()  # per symbol, currency units per point
 
 
 class Trades(Body, frozen=True):
@@ -282,6 +295,7 @@ class Fill(Body, frozen=True):
     price: int
     fee: int
     multiplier: int
+    ts_ns: int = 0  # market time of the quote that it traded against
 
 
 class PositionRow(msgspec.Struct, frozen=True, array_like=True):
@@ -361,7 +375,9 @@ MAIN: tuple[type[Body], ...] = (
     Features, Bars, Vpin, Predictions, Signal, Factors, Performance, Order, Cancel, Accepted, Denied, CancelRequested,
     Rejected, Cancelled, Filled, Fill, Positions, Margin, RiskAlert, Halt, Fleet,
 )  # fmt: skip
-KEPT = frozenset({"orders", "order-events", "fills", "halts", "sessions"})  # never trimmed while a session lasts
+KEPT = frozenset(
+    {"orders", "order-events", "fills", "halts", "risk-alerts", "sessions"}
+)  # never trimmed while a session lasts
 
 
 def _topics() -> dict[str, BusName]:

@@ -148,9 +148,11 @@ class RedisBus:
             facts[b"last-generated-id"].decode(),
         )
 
-    async def cursor(self, owner: str, topic: str) -> str:
-        """How far `owner` may be replayed from."""
-        (data,) = await self._ask([("HGET", f"commit:{owner}", "state_cursors")])
+    async def cursor(self, owner: str, topic: str) -> str | None:
+        """Where `owner` may be replayed from."""
+        epoch, data = await self._ask([("GET", f"epoch:{owner}"), ("HGET", f"commit:{owner}", "state_cursors")])
+        if epoch is None:
+            return None
         return _cursors.decode(data).get(topic, START) if data else START
 
     async def trim(self, topic: str, below: str) -> int:

@@ -1,0 +1,223 @@
+"""Sections about what happened: summary, engines, the crash, the buses."""
+
+from reports.figures import Figures
+from reports.history import History
+from reports.measures.bus import last_rows
+from reports.measures.fleet import final_health
+from reports.measures.load import loaded_phases
+from reports.model import Block, Bullets, Claim, Row, Section, Table, row
+from reports.records import Halt, Health, LoadSummary, Tape
+from reports.show import bare
+
+_HOPS = ("Stage", "Count", "p50 ms", "p99 ms", "p99.9 ms", "Max ms")
+
+
+def executive_summary(history: History, figures: Figures) -> Section:
+    """What a hurried reader takes away."""
+    run = history.run
+    declared = str(len(run.engines)) if run else "UNKNOWN"
+    claims = [
+        Claim(
+            "{alive} of {declared} declared were alive at the end, with the pid they started with and no restart.",
+            {"alive": figures["fleet.alive_at_end"], "declared": declared},
+        ),
+        Claim(
+            "Of all health probes {availability} were answered healthy; at rest the mean answer took {idle}.",
+            {"availability": figures["availability.percent"], "idle": figures["idle.response_ms"]},
+        ),
+    ]
+    for phase in loaded_phases(history):
+        prefix = f"load.{phase}.all"
+        claims.append(
+            Claim(
+                "Phase {phase}: {scheduled} due, {done} answered, {errors} failed, {unsent} unsent; p99 {p99}.",
+                {
+                    "phase": phase,
+                    "scheduled": figures[f"{prefix}.scheduled"],
+                    "done": figures[f"{prefix}.done"],
+                    "errors": figures[f"{prefix}.errors"],
+                    "unsent": figures[f"{prefix}.unsent"],
+                    "p99": figures[f"{prefix}.p99_ms"],
+                },
+            )
+        )
+    claims.append(
+        Claim(
+            "The buses carried {rate} to every consumer; lost: {lost}.",
+            {"rate": figures["bus.rate_msgs_s"], "lost": figures["bus.lost"]},
+        )
+    )
+    blocks: list[Block] = [Bullets(tuple(claims))]
+    if history.gap is not None:
+        words = "This run is not whole: {gap}. What it did not finish cannot pass, and is UNKNOWN or worse."
+        blocks.insert(0, Claim(words, {"gap": history.gap}))
+    return Section("Executive summary", tuple(blocks))
+
+
+def engine_health(history: History, figures: Figures) -> Section:
+    """One row per engine: state at the end, response at rest, what it offers."""
+    run = history.run
+    final = final_health(history)
+    last = {probe.engine: probe for probe in history.of(Health)}
+    rows: list[Row] = []
+    for engine in run.engines if run else []:
+        probe = final.get(engine) or last.get(engine)
+        rows.append(
+            row(
+                probe.title if probe else engine,
+                str(probe.port) if probe else "UNKNOWN",
+                figures[f"engine.{engine}.status_at_end"],
+                figures[f"engine.{engine}.idle_response_ms"],
+                figures[f"engine.{engine}.availability_percent"],
+                figures[f"engine.{engine}.uptime_s"],
+                figures[f"engine.{engine}.ready_s"],
+                ", ".join(probe.features) if probe else "",
+            )
+        )
+    columns = ("Engine", "Port", "Status", "Response ms", "Available %", "Uptime s", "Ready s", "Special features")
+    boot = Claim(
+        "{started} became ready in {boot}.", {"started": figures["fleet.started"], "boot": figures["fleet.boot_s"]}
+    )
+    return Section("Engine health", (boot, Table(columns, tuple(rows))))
+
+
+def flash_crash(history: History, figures: Figures) -> list[Section]:
+    """The tape, the load and each engine under it; nothing when no load was measured."""
+    phases = loaded_phases(history)
+    if not phases and not history.of(Tape):
+        return []
+    blocks: list[Block] = []
+    for tape in history.of(Tape)[-1:]:
+        blocks += _tape(tape, figures)
+    blocks += [_calibration(figures)] if any(figure.id.startswith("calibration.") for figure in figures) else []
+    for phase in phases:
+        blocks += [_generator(phase, figures), _engines(phase, history, figures)]
+    blocks += _halts(history.of(Halt), figures)
+    return [Section("Stress under load", tuple(blocks), ("price-path", "request-rate", "latency"))]
+
+
+def _tape(tape: Tape, figures: Figures) -> list[Block]:
+    return [
+        Claim(
+            "Tape {scenario}, seed {seed}: {ticks}; of {pins} to the real day {held} hold exactly; digest {digest}.",
+            {
+                "scenario": tape.scenario,
+                "seed": str(tape.seed),
+                "ticks": figures["tape.ticks"],
+                "held": bare(figures["tape.pins_held"]),
+                "pins": figures["tape.pins"],
+                "digest": figures["tape.digest"],
+            },
+        ),
+        Claim("Our fills are additional to the pinned volume, capped at the displayed size and without impact."),
+    ]
+
+
+def _calibration(figures: Figures) -> Table:
+    mixes = [figure.id.split(".")[1] for figure in figures if figure.id.endswith(".capacity_rps")]
+    rows = tuple(
+        (
+            mix,
+            figures[f"calibration.{mix}.capacity_rps"],
+            figures[f"calibration.{mix}.r_max_rps"],
+            figures[f"calibration.{mix}.errors"],
+        )
+        for mix in mixes
+    )
+    return Table(("Mix", "Capacity requests/s", "Scheduled peak requests/s", "Errors"), rows)
+
+
+def _generator(phase: str, figures: Figures) -> Claim:
+    return Claim(
+        "Phase {phase}: {rps} answered while stressed over {held} held open; generator lag p50 {p50}, p99 {p99}, "
+        "longest {longest}, processor {cpu}, longest stall {stall}.",
+        {
+            "phase": phase,
+            "rps": figures[f"load.{phase}.all.rps_stressed"],
+            "held": figures[f"connections.{phase}.at_peak"],
+            "p50": figures[f"generator.{phase}.lag_p50_ms"],
+            "p99": figures[f"generator.{phase}.lag_p99_ms"],
+            "longest": figures[f"generator.{phase}.lag_max_ms"],
+            "cpu": figures[f"generator.{phase}.cpu_percent"],
+            "stall": figures[f"generator.{phase}.stall_max_ms"],
+        },
+    )
+
+
+def _engines(phase: str, history: History, figures: Figures) -> Table:
+    engines = [summary.engine for summary in history.of(LoadSummary) if summary.phase == phase]
+    fields = ("rps", "mean_ms", "p50_ms", "p99_ms", "p999_ms", "max_ms", "errors", "unsent")
+    rows = tuple(
+        row(engine, *(figures[f"load.{phase}.{engine}.{field}"] for field in fields))
+        for engine in [*dict.fromkeys(engines), "all"]
+    )
+    columns = ("Engine", "Requests/s", "Mean ms", "p50 ms", "p99 ms", "p99.9 ms", "Max ms", "Errors", "Unsent")
+    return Table(columns, rows)
+
+
+def _halts(halts: list[Halt], figures: Figures) -> list[Block]:
+    claim = Claim(
+        "Halts: {declared} declared, {observed} observed, {missing} missing, {unexpected} undeclared.",
+        {name: bare(figures[f"halts.{name}"]) for name in ("declared", "observed", "missing", "unexpected")},
+    )
+    rows = tuple(
+        (
+            halt.kind,
+            "" if halt.level is None else str(halt.level),
+            halt.symbol or "market-wide",
+            market_time(halt.start_ns),
+            "open" if halt.end_ns is None else market_time(halt.end_ns),
+            halt.rule,
+            halt.source,
+        )
+        for halt in halts
+    )
+    columns = ("Halt", "Level", "Symbol", "Start UTC", "End UTC", "Rule", "Source")
+    return [claim, Table(columns, rows)] if rows else [claim]
+
+
+def market_time(nanoseconds: int) -> str:
+    """Market time of day (UTC) to the millisecond."""
+    seconds, rest = divmod(nanoseconds, 10**9)
+    hours, minutes = seconds // 3600 % 24, seconds // 60 % 60
+    return f"{hours:02d}:{minutes:02d}:{seconds % 60:02d}.{rest // 10**6:03d}"
+
+
+def buses(history: History, figures: Figures) -> list[Section]:
+    """Each consumer's account of each topic, and the hops between engines."""
+    rows: list[Row] = []
+    fields = ("published", "processed_unique", "dead_lettered", "pending", "lost", "redeliveries", "reordered")
+    for own in last_rows(history):
+        name = f"bus.{own.bus}.{own.topic}.{own.consumer}"
+        rows.append(row(own.bus, own.topic, own.consumer, *(figures[f"{name}.{field}"] for field in fields)))
+    hops = [figure.id.removesuffix(".count") for figure in figures if figure.id.startswith("hop.")
+            and figure.id.endswith(".count")]  # fmt: skip
+    if not rows and not hops:
+        return []
+    totals = Claim(
+        "{published} published, {delivered} delivered, {rate} processed by every consumer; {lost} lost.",
+        {
+            "published": figures["bus.published"],
+            "delivered": figures["bus.delivered"],
+            "rate": figures["bus.rate_msgs_s"],
+            "lost": figures["bus.lost"],
+        },
+    )
+    columns = (
+        "Bus",
+        "Topic",
+        "Consumer",
+        "Published",
+        "Processed",
+        "Set aside",
+        "Pending",
+        "Lost",
+        "Again",
+        "Reordered",
+    )
+    blocks: list[Block] = [totals, Table(columns, tuple(rows))]
+    timed = ("count", "p50_ms", "p99_ms", "p999_ms", "max_ms")
+    if hops:
+        stages = (row(hop.removeprefix("hop."), *(figures[f"{hop}.{field}"] for field in timed)) for hop in hops)
+        blocks.append(Table(_HOPS, tuple(stages)))
+    return [Section("MessageBus", tuple(blocks))]

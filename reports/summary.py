@@ -1,0 +1,40 @@
+"""From the three records of a run to its figures: the one place where a reported number comes from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from reports import history as histories
+from reports.figures import Figures
+from reports.history import History
+from reports.latency import Logs, read_logs
+from reports.measures import bus, fleet, host, load, tape
+from reports.samples import Samples, read_samples
+
+
+@dataclass(frozen=True)
+class RunData:
+    """What a run folder holds, read."""
+
+    name: str
+    history: History
+    logs: Logs
+    samples: Samples | None
+
+
+def read(folder: Path) -> RunData:
+    """Read a run folder as far as it goes. Raises ReportError when it holds no history."""
+    return RunData(folder.name, histories.read(folder), read_logs(folder), read_samples(folder))
+
+
+def summarise(data: RunData) -> Figures:
+    """All figures of a run, in a fixed order."""
+    history = data.history
+    return Figures.of(
+        [
+            *fleet.measure(history),
+            *load.measure(history, data.logs),
+            *bus.measure(history, data.logs),
+            *tape.measure(history),
+            *host.measure(data.samples),
+        ]
+    )

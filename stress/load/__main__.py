@@ -1,0 +1,62 @@
+"""The generator as a process: ``python -m stress.load PLAN.json FOLDER``, or ``-`` for a plan on standard input.
+
+Writes JSON lines to standard output (stress.load.result.LoadLine) and HDR logs to the folder.  SIGTERM and SIGINT
+stop the sending; what was measured is still written.  Exit: 0 ran, 1 failed, 2 the plan cannot be run.
+"""
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+import msgspec
+
+from stress.load.errors import LoadError
+from stress.load.generator import make_generator
+from stress.load.plan import LoadPlan, checked
+from stress.load.result import LoadFailure, LoadLine
+from stress.load.session import Session
+from stress.load.tables import mix_of
+
+
+def emit(line: LoadLine) -> None:
+    """Write one line at once."""
+    sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def read_plan(source: str) -> LoadPlan:
+    """A plan from a file, or from standard input for ``-``.  Raises LoadError."""
+    try:
+        data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+        return checked(msgspec.json.decode(data, type=LoadPlan))
+    except (OSError, msgspec.DecodeError) as error:
+        raise LoadError("The load plan cannot be read.", str(error), "Correct the plan and run it again.") from error
+
+
+def main(arguments: list[str]) -> int:
+    """Run the plan that the arguments name: PLAN FOLDER [epoll|asyncio]."""
+    if len(arguments) not in (2, 3):
+        sys.stderr.write("usage: python -m stress.load PLAN.json|- FOLDER [epoll|asyncio]\n")
+        return 2
+    try:
+        plan = read_plan(arguments[0])
+        mix = mix_of(plan)
+        generator = make_generator(plan, mix, *arguments[2:])
+        session = Session(plan, mix, generator, Path(arguments[1]), emit)
+
+        def stop(_signal: int, _frame: FrameType | None) -> None:
+            session.stop()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        emit(session.run())
+        generator.close()
+    except LoadError as error:
+        emit(LoadFailure(error.what, error.why, error.next_step))
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,122 @@
+"""What the generator reports: a line a second while it runs, then the totals.
+
+For every target and every window, over a whole phase:  scheduled = done + failed + unsent.
+"""
+
+from enum import IntEnum
+
+import msgspec
+
+
+class Outcome(IntEnum):
+    """How a scheduled request ended."""
+
+    DONE = 0  # answered with the expected status
+    CONNECT = 1  # the target refused the connection it waited for
+    RESET = 2  # the connection broke before the reply was whole
+    HTTP_4XX = 3  # an unexpected 4xx
+    HTTP_5XX = 4  # an unexpected 5xx
+    HTTP_OTHER = 5  # any other unexpected status, or not HTTP/1.1
+    TIMEOUT = 6  # sent, and not answered in time
+    BAD_BODY = 7  # the expected status, and a body that fails its check
+    UNSENT = 8  # no connection became free in time, or the run was stopped first
+    PENDING = 255  # not ended yet
+
+
+FAILURES = tuple(outcome for outcome in Outcome if Outcome.CONNECT <= outcome <= Outcome.BAD_BODY)
+
+
+class TargetCounts(msgspec.Struct, frozen=True):
+    """Counters of one target over one second or one phase; `open` and `broken_idle` style gauges are at its end.
+
+    sent: handed to a connection.  failed: by Outcome name in lower case, only kinds that occurred.
+    open: connections established at the end of the window.  broken: connections lost within it.
+    """
+
+    scheduled: int
+    sent: int
+    done: int
+    failed: dict[str, int]
+    unsent: int
+    open: int
+    broken: int
+
+
+class LoadReady(msgspec.Struct, frozen=True, tag="ready"):
+    """All connections that could be opened are open; the first phase starts next."""
+
+    wanted: int
+    open: int
+    seconds: float
+
+
+class LoadSecond(msgspec.Struct, frozen=True, tag="second"):
+    """One second of one phase, by the clock: events counted when they happened.
+
+    second: from 0; the last ones cover the drain after the last arrival.  at_ns: CLOCK_MONOTONIC at its end.
+    """
+
+    phase: str
+    second: int
+    at_ns: int
+    targets: dict[str, TargetCounts]
+
+
+class Percentiles(msgspec.Struct, frozen=True):
+    """Of one HDR histogram, in microseconds (3 significant digits); count 0 means nothing was measured."""
+
+    count: int
+    p50_us: int
+    p90_us: int
+    p99_us: int
+    p999_us: int
+    max_us: int
+
+
+class TargetResult(msgspec.Struct, frozen=True):
+    """Totals of one target over one phase; latency from the intended time, failures and unsent included."""
+
+    counts: TargetCounts
+    latency: Percentiles | None
+
+
+class PhaseResult(msgspec.Struct, frozen=True):
+    """Totals of one phase.
+
+    lag: how late the generator took up each arrival, whatever the connections did; None when nothing was scheduled.
+    cpu_share: CPU seconds of the generator process per second of the phase.  stall_max_us: the longest it kept an
+    event waiting.  bodies_checked: replies whose body was compared.  bodies_unchecked: sampled replies too large, or
+    too many at once, to be compared.  open_min: fewest connections open at the end of any second.
+    """
+
+    name: str
+    started_ns: int
+    seconds: float
+    stopped: bool
+    targets: dict[str, TargetResult]
+    latency: Percentiles | None
+    lag: Percentiles | None
+    cpu_share: float
+    stall_max_us: int
+    bodies_checked: int
+    bodies_unchecked: int
+    open_min: int
+
+
+class LoadResult(msgspec.Struct, frozen=True, tag="result"):
+    """Totals of a run.  generator: which implementation sent the requests ("epoll" or "asyncio")."""
+
+    generator: str
+    phases: tuple[PhaseResult, ...]
+    stopped: bool
+
+
+class LoadFailure(msgspec.Struct, frozen=True, tag="failure"):
+    """The generator could not run the plan: what failed, why, and what to do next."""
+
+    what: str
+    why: str
+    next_step: str
+
+
+LoadLine = LoadReady | LoadSecond | LoadResult | LoadFailure

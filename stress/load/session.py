@@ -1,0 +1,184 @@
+"""One run of a load plan: open, drive each phase, report every second, fold, write."""
+
+import resource
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stress.load.checks import passes
+from stress.load.errors import LoadError
+from stress.load.fold import percentiles, write_log
+from stress.load.generator import Generator
+from stress.load.plan import LoadPlan, Phase
+from stress.load.result import (
+    FAILURES,
+    LoadLine,
+    LoadReady,
+    LoadResult,
+    LoadSecond,
+    Outcome,
+    PhaseResult,
+    TargetCounts,
+    TargetResult,
+)
+from stress.load.tables import BROKEN, LEAD_NS, OPEN, SCHEDULED, SENT, Bout, Mix, arrivals_of, bout_of
+
+SAMPLES_S = 0.05  # how often sampled replies are checked
+SPARE_FILES = 64
+SECOND_NS = 1_000_000_000
+
+Counts = NDArray[np.int64]
+
+
+@dataclass
+class Watch:
+    """What the watching thread learns while a phase is driven."""
+
+    counted: Counts  # of the seconds already reported
+    bad: Counts  # (targets,) replies counted as done whose body failed its check
+    checked: int = 0
+    open_min: int | None = None
+    second: int = 0
+
+
+class Session:
+    """Runs a plan with a generator.  `emit` gets every line but the result; HDR logs go to `folder`."""
+
+    def __init__(self, plan: LoadPlan, mix: Mix, generator: Generator, folder: Path, emit: Callable[[LoadLine], None]):
+        self._plan, self._mix, self._generator = plan, mix, generator
+        self._folder, self._emit = folder, emit
+        self._thread = ThreadPoolExecutor(1, "generator")
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """Schedule nothing more; `run` then returns what was measured.  Safe to call from a signal handler."""
+        self._stopped.set()
+        self._generator.stop()
+
+    def run(self) -> LoadResult:
+        """Every phase in turn.  Raises LoadError when the plan needs more files than the process may open."""
+        allow_files(self._plan.connections + SPARE_FILES)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        began = time.monotonic()
+        opened = self._generator.open(time.monotonic_ns() + round(self._plan.opening_s * 1e9))
+        self._emit(LoadReady(self._plan.connections, opened, time.monotonic() - began))
+        phases = []
+        with self._thread:
+            for number, phase in enumerate(self._plan.phases):
+                if self._stopped.is_set():
+                    break
+                phases.append(self._phase(phase, number))
+        return LoadResult(self._generator.name, tuple(phases), self._stopped.is_set())
+
+    def _phase(self, phase: Phase, number: int) -> PhaseResult:
+        arrivals = arrivals_of(phase, number, self._plan, self._mix)
+        earliest = 0 if number else self._plan.start_ns
+        bout = bout_of(phase, arrivals, max(earliest, time.monotonic_ns() + LEAD_NS))
+        counts = self._generator.counts
+        watch = Watch(np.zeros_like(counts), np.zeros(len(counts), dtype=np.int64))
+        cpu = time.process_time()
+        driven = self._thread.submit(self._generator.drive, bout)
+        while not driven.done():
+            tick = bout.begin + (watch.second + 1) * SECOND_NS
+            wait([driven], max(0.001, min(SAMPLES_S, (tick - time.monotonic_ns()) / SECOND_NS)))
+            self._check_samples(bout, watch)
+            if time.monotonic_ns() >= tick and not driven.done():
+                self._second(phase.name, watch)
+        driven.result()
+        self._check_samples(bout, watch)
+        self._second(phase.name, watch)
+        seconds = (time.monotonic_ns() - bout.begin) / SECOND_NS
+        cpu_share = (time.process_time() - cpu) / seconds
+        return self._fold(phase, bout, watch, (seconds, cpu_share))
+
+    def _check_samples(self, bout: Bout, watch: Watch) -> None:
+        """Check the bodies set aside; a wrong one turns its arrival from done to failed."""
+        for i, body in self._generator.samples():
+            choice = int(bout.arrivals["choice"][i])
+            check = self._mix.requests[choice].check
+            watch.checked += 1
+            if check is not None and not passes(check, body):
+                watch.bad[self._mix.target_of[choice]] += 1
+                bout.wrong.append(i)
+
+    def _second(self, phase: str, watch: Watch) -> None:
+        """Report what was counted since the last second."""
+        now = corrected(self._generator.counts, watch.bad)
+        window = now - watch.counted
+        window[:, OPEN] = now[:, OPEN]
+        watch.counted = now
+        opened = int(now[:, OPEN].sum())
+        watch.open_min = opened if watch.open_min is None else min(opened, watch.open_min)
+        targets = {target.name: row_counts(row) for target, row in zip(self._mix.targets, window, strict=True)}
+        self._emit(LoadSecond(phase, watch.second, time.monotonic_ns(), targets))
+        watch.second += 1
+
+    def _fold(self, phase: Phase, bout: Bout, watch: Watch, spent: tuple[float, float]) -> PhaseResult:
+        arrivals = bout.arrivals[: bout.scheduled]
+        arrivals["outcome"][bout.wrong] = Outcome.BAD_BODY
+        us = np.maximum((arrivals["settled"] - arrivals["intended"]) // 1000, 0)
+        lag = np.maximum((arrivals["taken"] - arrivals["intended"]) // 1000, 0)
+        second = (arrivals["intended"] - bout.begin) // SECOND_NS
+        start_epoch_s = time.time() - (time.monotonic_ns() - bout.begin) / SECOND_NS
+        target_of = self._mix.target_of[arrivals["choice"]]
+        targets = {}
+        for k, target in enumerate(self._mix.targets):
+            mine = target_of == k
+            write_log(self._folder / f"{phase.name}.{target.name}.hlog", second[mine], us[mine], start_epoch_s)
+            targets[target.name] = TargetResult(row_counts(watch.counted[k]), percentiles(us[mine]))
+        write_log(self._folder / f"{phase.name}.generator-lag.hlog", second, lag, start_epoch_s)
+        return PhaseResult(
+            name=phase.name,
+            started_ns=bout.begin,
+            seconds=spent[0],
+            stopped=self._stopped.is_set(),
+            targets=targets,
+            latency=percentiles(us),
+            lag=percentiles(lag),
+            cpu_share=spent[1],
+            stall_max_us=self._generator.stall_ns() // 1000,
+            bodies_checked=watch.checked,
+            bodies_unchecked=self._generator.unchecked(),
+            open_min=watch.open_min or 0,
+        )
+
+
+def corrected(counts: Counts, bad: Counts) -> Counts:
+    """A copy of the counters with the replies whose body was wrong moved from done to failed."""
+    now = counts.copy()
+    now[:, Outcome.DONE] -= bad
+    now[:, Outcome.BAD_BODY] += bad
+    return now
+
+
+def row_counts(row: Counts) -> TargetCounts:
+    """One target's counters by name."""
+    failed = {kind.name.lower(): int(row[kind]) for kind in FAILURES if row[kind]}
+    return TargetCounts(
+        scheduled=int(row[SCHEDULED]),
+        sent=int(row[SENT]),
+        done=int(row[Outcome.DONE]),
+        failed=failed,
+        unsent=int(row[Outcome.UNSENT]),
+        open=int(row[OPEN]),
+        broken=int(row[BROKEN]),
+    )
+
+
+def allow_files(wanted: int) -> None:
+    """Raise the soft limit of open files to what is wanted.  Raises LoadError when the hard limit is lower."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and wanted > hard:
+        raise LoadError(
+            f"The plan needs {wanted} open files.",
+            f"This process may open {hard}.",
+            f"Raise the limit (ulimit -Hn {wanted}) or ask for fewer connections.",
+        )
+    if soft != resource.RLIM_INFINITY and wanted > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

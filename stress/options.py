@@ -1,0 +1,17 @@
+"""What the operator chose for one run of a mission."""
+
+from pathlib import Path
+
+import msgspec
+
+RUNS = Path("runs")
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """`seed` None takes the mission's own; `argv` is recorded as it was typed."""
+
+    seed: int | None = None
+    quick: bool = False
+    runs: Path = RUNS
+    plots: bool = True
+    argv: tuple[str, ...] = ()

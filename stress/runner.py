@@ -1,0 +1,140 @@
+"""Runs a mission: a plan in, a sealed run folder out.  `run` is the whole interface.
+
+Boot, idle health, calibration, then the tape and the load side by side, then drain, account, stop, seal, render,
+verify.  Everything that is measured goes to the history as it happens; nothing in a report comes from memory.
+The first Ctrl-C ends the phase under way, stops the fleet, and seals what was measured as interrupted.
+"""
+
+import asyncio
+import datetime
+import signal
+import threading
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from engines.wire.errors import NautilusError
+from reports import records, runs, seal, verify
+from stress.fleet import MissionFleet
+from stress.history.journal import History
+from stress.history.samples import Sampler
+from stress.history.stamp import stamp
+from stress.host import host_record
+from stress.mission import Mission
+from stress.options import Options
+from stress.phases import Phases
+from stress.plan import plan
+from stress.progress import Listener, Progress
+
+VERSION = "0.1.0"
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What came of a run.  `document` is its `nautilus.run/1` JSON."""
+
+    run_id: str
+    folder: Path
+    verdict: str
+    verified: bool
+    interrupted: bool
+    report: Path
+    document: dict[str, object]
+
+
+def run(mission: Mission, options: Options, on_progress: Listener) -> Outcome:
+    """Run a mission to its end, or to the first Ctrl-C.
+
+    Raises:
+        NautilusError: the fleet cannot start, or the record cannot be written.
+    """
+    now = datetime.datetime.now().astimezone()
+    run_id = f"{now:%Y%m%d_%H%M%S}_{mission.name}"
+    folder = (options.runs / run_id).absolute()
+    fleet = MissionFleet(folder / "fleet")
+    with History.open(folder) as history:
+        _begin(history, mission, options, run_id)
+        sampler = Sampler(folder, fleet.pids)
+        ended = asyncio.run(_drive(Phases(mission, options, folder, fleet, history, on_progress), sampler))
+        history.append(ended)
+    fleet.keep_logs(folder / "logs")
+    on_progress(Progress("report", "sealing and rendering", 1, 1))
+    runs.render(folder, with_plots=options.plots)
+    seal.seal(folder)
+    checked = verify.verify(folder)
+    document = msgspec.json.decode((folder / runs.RESULTS).read_bytes(), type=dict[str, object])
+    return Outcome(
+        run_id=run_id,
+        folder=folder,
+        verdict=str(document["verdict"]),
+        verified=checked.ok,
+        interrupted=ended.status == "interrupted",
+        report=folder / runs.REPORT_MD,
+        document=document,
+    )
+
+
+def _begin(history: History, mission: Mission, options: Options, run_id: str) -> None:
+    """The first records: what was asked for, and on which machine."""
+    what = plan(mission, options)
+    history.append(
+        records.Run(
+            **stamp(),
+            run_id=run_id,
+            mission=mission.name,
+            title=mission.title,
+            seed=what.seed,
+            quick=options.quick,
+            version=VERSION,
+            argv=list(options.argv),
+            engines=[manifest.name for manifest in Phases.manifests()],
+            criteria=[records.CriterionTarget(id=c.id, target=c.target) for c in mission.criteria],
+            plan=msgspec.to_builtins(mission),
+            expect=records.Expect(
+                halts=[
+                    records.HaltKey(kind=halt.kind, level=halt.level or None, symbol=halt.symbol)
+                    for halt in mission.expect.halts
+                ],
+                alerts=list(mission.expect.alerts),
+                ledger=[
+                    records.LedgerKey(bus=bus, topic=topic, consumer=consumer)
+                    for bus, topic, consumer in Phases.consumers()
+                ],
+            ),
+        )
+    )
+    history.append(host_record())
+
+
+async def _drive(phases: Phases, sampler: Sampler) -> records.End:
+    """All phases; whatever ends them, the fleet is stopped."""
+    loop = asyncio.get_running_loop()
+    main = asyncio.current_task()
+    hurry = threading.Event()
+
+    def interrupt() -> None:
+        if main is not None and not main.cancelling():
+            main.cancel()
+        else:
+            hurry.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt)
+    status: Literal["complete", "interrupted", "failed"] = "complete"
+    reason, sampling = "", False
+    try:
+        await phases.boot()
+        sampler.start()
+        sampling = True
+        await phases.measure()
+    except asyncio.CancelledError:
+        status, reason = "interrupted", "interrupted by the operator"
+    except NautilusError as error:
+        status, reason = "failed", str(error)
+    finally:
+        if main is not None:
+            main.uncancel()
+        if sampling:
+            sampler.close()
+        await asyncio.to_thread(phases.fleet.down, now=hurry.is_set() or status != "complete")
+    return records.End(**stamp(), status=status, reason=reason)

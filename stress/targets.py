@@ -1,0 +1,118 @@
+"""From manifests and tape to a load plan, and from its results to records."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from engines.fleet.status import FleetStatus
+from engines.wire.intensity import Intensity, intensity
+from engines.wire.manifest import LoadRequest, Manifest
+from engines.wire.scenario import Scenario
+from engines.wire.session import session_s
+from reports import records
+from stress.history.stamp import stamp
+from stress.load.plan import Check, Request, Target
+from stress.load.result import LoadSecond, PhaseResult
+
+STEP_S = 0.1
+
+
+def targets(manifests: Sequence[Manifest], fleet: FleetStatus, mix: str, connections: int) -> tuple[Target, ...]:
+    """One target an engine, its requests of that mix; connections are shared as evenly as they go."""
+    ports = {engine.name: engine.port for engine in fleet.wanted}
+    chosen = [manifest for manifest in manifests if manifest.name in ports]
+    each, extra = divmod(connections, len(chosen))
+    return tuple(
+        Target(
+            name=manifest.name,
+            port=ports[manifest.name],
+            host=fleet.host,
+            requests=tuple(_request(request) for request in manifest.load if request.mix == mix),
+            connections=each + (n < extra),
+        )
+        for n, manifest in enumerate(chosen)
+    )
+
+
+def _request(request: LoadRequest) -> Request:
+    check = request.check
+    return Request(
+        path=request.path,
+        method=request.method,
+        weight=float(request.weight),
+        status=request.status,
+        check=None
+        if check is None
+        else Check(check.field, equals=(check.low + check.high) / 2, tolerance=(check.high - check.low) / 2),
+    )
+
+
+def stress_curve(scenario: Scenario, step_s: float) -> list[float]:
+    """The tape's stress y in each `step_s` of wall time of the measured window."""
+    window = scenario.window
+    curve: Intensity = intensity(scenario)
+    start = session_s(window.start)
+    steps = round(window.wall_s / step_s)
+    return [curve.stress_at(start + (n + 0.5) * step_s * window.speed) for n in range(steps)]
+
+
+def rate_curve(stress: Sequence[float], r_max: float, floor: float) -> tuple[float, ...]:
+    """Requests per second: `R_max (floor + (1 - floor) y)`."""
+    return tuple((r_max * (floor + (1 - floor) * np.asarray(stress))).tolist())
+
+
+def second_records(line: LoadSecond, stress: Sequence[float] | None) -> list[records.Load]:
+    """The records of one second of load; `stress` per second, None where the phase is not shaped by the tape."""
+    head = stamp()
+    y = stress[line.second] if stress is not None and line.second < len(stress) else None
+    return [
+        records.Load(
+            **head,
+            phase=line.phase,
+            second=line.second,
+            engine=name,
+            y=y,
+            scheduled=counts.scheduled,
+            sent=counts.sent,
+            done=counts.done,
+            failed=counts.failed,
+            unsent=counts.unsent,
+            open_connections=counts.open,
+        )
+        for name, counts in line.targets.items()
+    ]
+
+
+def phase_records(result: PhaseResult, mix: str, connections: int) -> list[records.AnyRecord]:
+    """The records of a finished phase: totals per engine, the generator's own health, connections held."""
+    made: list[records.AnyRecord] = [
+        records.LoadSummary(
+            **stamp(),
+            phase=result.name,
+            engine=name,
+            mix=mix,
+            scheduled=target.counts.scheduled,
+            sent=target.counts.sent,
+            done=target.counts.done,
+            failed=target.counts.failed,
+            unsent=target.counts.unsent,
+            seconds=result.seconds,
+            hlog=f"latency/{result.name}.{name}.hlog",
+        )
+        for name, target in result.targets.items()
+    ]
+    if result.lag is not None:
+        made.append(
+            records.Generator(
+                **stamp(),
+                phase=result.name,
+                lag_hlog=f"latency/{result.name}.generator-lag.hlog",
+                lag_p50_ms=result.lag.p50_us / 1e3,
+                lag_p99_ms=result.lag.p99_us / 1e3,
+                lag_max_ms=result.lag.max_us / 1e3,
+                cpu_share=result.cpu_share,
+                stall_max_ms=result.stall_max_us / 1e3,
+            )
+        )
+    made.append(records.Connections(**stamp(), phase=result.name, at_peak=result.open_min, target=connections))
+    return made

@@ -1,0 +1,82 @@
+"""The ledger counts what the bus counts, and loss shows."""
+
+import asyncio
+
+import msgspec
+import pytest
+from hdrh.histogram import HdrHistogram
+
+from engines.wire.bus import Commit, Counts, Ledger, MemoryBus, Output
+from engines.wire.manifest import Manifest
+from engines.wire.messages import Fill, Halt, Header, Order, encode_body, encode_header
+from reports import records
+from stress import settle
+
+MANIFESTS = (Manifest(name="a", title="", port=2000, consumes=("signals",)),)
+
+
+def row(topic: str, body, entry_id: str, sent: int = 0, trace: str = "r1/window"):
+    header = Header("p", 1, 1, "", 0, trace, 0, 0, sent)
+    return Output(topic, encode_header(header), encode_body(body)), entry_id
+
+
+async def account(published: int, processed: int, dead: int, cursor: int, missing: int = 0) -> records.Ledger:
+    bus = MemoryBus()
+    await bus.append([(Output("signals", b"", b""), f"1-{n}") for n in range(1, published + 1)])
+    epoch = (await bus.claim("a")).epoch
+    counts = Counts(processed + dead, processed, dead, 0, missing, 0)
+    book = msgspec.msgpack.encode(Ledger({"signals": counts}))
+    await bus.commit(Commit(owner="a", epoch=epoch, cursors={"signals": f"1-{cursor}"}, ledger=book))
+    (made,) = await settle.ledger({"main": bus, "market": bus}, MANIFESTS, 1.0)
+    return made
+
+
+def test_balanced() -> None:
+    made = asyncio.run(account(published=10, processed=7, dead=1, cursor=8))
+    assert (made.published, made.processed_unique, made.dead_lettered, made.pending, made.lost) == (10, 7, 1, 2, 0)
+
+
+def test_a_lost_message_shows() -> None:
+    assert asyncio.run(account(published=10, processed=9, dead=0, cursor=10)).lost == 1
+    assert asyncio.run(account(published=10, processed=10, dead=0, cursor=10, missing=3)).lost == 3
+
+
+def test_drained_waits_for_the_cursors() -> None:
+    async def main(cursor: int) -> bool:
+        bus = MemoryBus()
+        await bus.append([(Output("signals", b"", b""), f"1-{n}") for n in range(1, 4)])
+        epoch = (await bus.claim("a")).epoch
+        await bus.commit(Commit(owner="a", epoch=epoch, cursors={"signals": f"1-{cursor}"}))
+        return await settle.drained({"main": bus, "market": bus}, MANIFESTS, 0.6)
+
+    assert asyncio.run(main(3)) is True
+    assert asyncio.run(main(2)) is False
+
+
+def test_order_to_fill_counts_only_its_trace() -> None:
+    async def main() -> HdrHistogram:
+        bus = MemoryBus()
+        order = lambda i: Order(i, "s", "AAPL", 1, 5)  # noqa: E731
+        await bus.append(
+            [row("orders", order("x"), "1-1", 1_000_000), row("orders", order("y"), "1-2", 0, "r1/before")]
+        )
+        fill = lambda i: Fill(i, i, "s", "AAPL", 1, 5, 100, 0, 1)  # noqa: E731
+        await bus.append([row("fills", fill("x"), "1-1", 4_000_000), row("fills", fill("y"), "1-2", 9_000_000)])
+        return await settle.order_to_fill(bus, "r1/window")
+
+    histogram = asyncio.run(main())
+    assert histogram.get_total_count() == 1
+    assert histogram.get_max_value() == pytest.approx(3000, rel=1e-3)  # three digits
+
+
+def test_outcomes_are_observed_even_when_there_are_none() -> None:
+    async def main(halts: int) -> list[records.AnyRecord]:
+        bus = MemoryBus()
+        body = Halt("pause", 0, "ESX", 5, 9, "stop-logic")
+        await bus.append([row("halts", body, f"1-{n + 1}") for n in range(halts)])
+        return await settle.outcomes(bus)
+
+    none, one = asyncio.run(main(0)), asyncio.run(main(1))
+    assert [r.seen for r in none if isinstance(r, records.Observer)] == [0, 0]
+    (halt,) = [r for r in one if isinstance(r, records.Halt)]
+    assert (halt.kind, halt.level, halt.symbol, halt.start_ns, halt.end_ns) == ("pause", None, "ESX", 5, 9)
