@@ -57,7 +57,13 @@ class Phases:
         self._on_progress = on_progress
         self._began = time.monotonic()
         self._total = sum(phase.seconds for phase in phases(mission, options))
-        self._phase = ""
+        self._loading = False
+        self._stop = asyncio.Event()
+
+    def interrupt(self) -> bool:
+        """End the load under way, so that what it measured is recorded.  False: there is none to end."""
+        self._stop.set()
+        return self._loading
 
     @staticmethod
     def manifests() -> tuple[Manifest, ...]:
@@ -135,7 +141,9 @@ class Phases:
                 seed=self.seed,
                 timeout_s=spec.timeout_s,
             )
-            result = (await self._load(load, "", None)).phases[-1]
+            finished = await self._load(load, "", None)
+            self._go_on()
+            result = finished.phases[-1]
             done = sum(target.counts.done for target in result.targets.values())
             failed = sum(sum(target.counts.failed.values()) for target in result.targets.values())
             found[mix] = done / result.seconds
@@ -184,9 +192,11 @@ class Phases:
             result = await self._load(plan, "window", stress_curve(self.scenario, 1.0))
         finally:
             probing.cancel()
-        for record in phase_records(result.phases[0], spec.mix, spec.connections):
-            self._add(record)
+        for measured in result.phases:  # none when it was stopped before it began
+            for record in phase_records(measured, spec.mix, spec.connections):
+                self._add(record)
         self._phase_record("window", "end", measured=True)
+        self._go_on()
         status = await self._replayed()
         self._tape(status)
         return f"r{status['replay']}/window"
@@ -271,7 +281,16 @@ class Phases:
             is_open = sum(counts.open for counts in line.targets.values())
             self._say(line.phase, f"second {line.second}", done=done, connections=is_open)
 
-        return await load_runner.run(plan, self.folder / "latency", passed)
+        self._loading = True
+        try:
+            return await load_runner.run(plan, self.folder / "latency", passed, stop=self._stop)
+        finally:
+            self._loading = False
+
+    def _go_on(self) -> None:
+        """Whoever interrupted a load meant the mission."""
+        if self._stop.is_set():
+            raise asyncio.CancelledError
 
     async def _probe(self, phase: str) -> None:
         for report in await asyncio.to_thread(self.fleet.health):
@@ -302,5 +321,4 @@ class Phases:
         self.history.append(record)
 
     def _say(self, phase: str, text: str, **facts: float | str) -> None:
-        self._phase = phase
         self._on_progress(Progress(phase, text, time.monotonic() - self._began, self._total, facts))

@@ -110,13 +110,14 @@ async def _drive(phases: Phases, sampler: Sampler) -> records.End:
     """All phases; whatever ends them, the fleet is stopped."""
     loop = asyncio.get_running_loop()
     main = asyncio.current_task()
-    hurry = threading.Event()
+    interrupted, hurry = threading.Event(), threading.Event()
 
     def interrupt() -> None:
-        if main is not None and not main.cancelling():
-            main.cancel()
-        else:
+        if interrupted.is_set():
             hurry.set()
+        elif not phases.interrupt() and main is not None:
+            main.cancel()
+        interrupted.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupt)

@@ -64,7 +64,7 @@ def write_log(path: Path, second: Ints, us: Ints, start_epoch_s: float) -> None:
         writer.output_base_time(round(start_epoch_s * 1000))
         writer.output_legend()
         present, starts = np.unique(second, return_index=True)
-        ends = np.append(starts[1:], len(us))
+        ends = np.append(starts, len(us))[1:]
         for at, start, end in zip(present.tolist(), starts.tolist(), ends.tolist(), strict=True):
             histogram = empty_histogram()  # twenty times cheaper than a reset
             record(histogram, us[start:end])

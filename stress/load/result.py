@@ -27,7 +27,7 @@ FAILURES = tuple(outcome for outcome in Outcome if Outcome.CONNECT <= outcome <=
 
 
 class TargetCounts(msgspec.Struct, frozen=True):
-    """Counters of one target over one second or one phase; `open` and `broken_idle` style gauges are at its end.
+    """Counters of one target over one second or one phase.
 
     sent: handed to a connection.  failed: by Outcome name in lower case, only kinds that occurred.
     open: connections established at the end of the window.  broken: connections lost within it.

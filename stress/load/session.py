@@ -93,8 +93,8 @@ class Session:
         driven.result()
         self._check_samples(bout, watch)
         self._second(phase.name, watch)
-        seconds = (time.monotonic_ns() - bout.begin) / SECOND_NS
-        cpu_share = (time.process_time() - cpu) / seconds
+        seconds = max(0.0, (time.monotonic_ns() - bout.begin) / SECOND_NS)  # 0: stopped before it began
+        cpu_share = (time.process_time() - cpu) / seconds if seconds else 0.0
         return self._fold(phase, bout, watch, (seconds, cpu_share))
 
     def _check_samples(self, bout: Bout, watch: Watch) -> None:

@@ -48,3 +48,11 @@ def test_a_log_gives_back_every_second(tmp_path_factory: object, us: np.ndarray,
 
 def test_nothing_measured_has_no_percentiles() -> None:
     assert percentiles(np.zeros(0, dtype=np.int64)) is None
+
+
+def test_a_log_of_nothing_is_a_log(tmp_path: Path) -> None:
+    none = np.array([], dtype=np.int64)
+    write_log(tmp_path / "none.hlog", none, none, 0.0)
+    reader = HistogramLogReader(str(tmp_path / "none.hlog"), empty_histogram())
+    assert reader.get_next_interval_histogram() is None
+    reader.close()

@@ -1,6 +1,7 @@
 """The generator as a process, through its parent's API."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,33 @@ def test_a_run_streams_its_seconds_and_ends_with_the_totals(
     assert sum(line.targets["a"].done for line in seconds) == 100
     assert (ready[0].wanted, ready[0].open) == (4, 4)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["p.a.hlog", "p.generator-lag.hlog"]
+
+
+def test_a_phase_begins_when_it_is_told_to(server: FaultyServer, tmp_path: Path, generator_name: str) -> None:
+    start = time.monotonic_ns() + 3_000_000_000
+    result = asyncio.run(
+        run(plan_of(server.port, 1, start_ns=start), tmp_path, lambda _: None, generator=generator_name)
+    )
+    assert result.phases[0].started_ns >= start
+    assert result.phases[0].targets["a"].counts.done == 100
+
+
+def test_stopping_before_the_beginning_measures_nothing(
+    server: FaultyServer, tmp_path: Path, generator_name: str
+) -> None:
+    async def stop_before() -> LoadResult:
+        stop = asyncio.Event()
+
+        def ready(_: LoadReady) -> None:
+            asyncio.get_running_loop().call_later(0.5, stop.set)
+
+        plan = plan_of(server.port, 5, start_ns=time.monotonic_ns() + 60_000_000_000)
+        return await run(plan, tmp_path, lambda _: None, on_ready=ready, stop=stop, generator=generator_name)
+
+    result = asyncio.run(stop_before())
+    (phase,) = result.phases
+    assert (result.stopped, phase.seconds, phase.cpu_share, phase.lag, phase.latency) == (True, 0.0, 0.0, None, None)
+    assert phase.targets["a"].counts.scheduled == 0
 
 
 def test_cancelling_stops_the_child_and_keeps_what_was_measured(server: FaultyServer, tmp_path: Path) -> None:
