@@ -11,7 +11,7 @@ from engines.wire.errors import BusError, CommitUnknown
 log = logging.getLogger(__name__)
 
 READ_COUNT = 128
-BLOCK_MS = 500
+BLOCK_MS = 200  # also the longest wait for a reader when the engine stops
 _QUEUE = 4
 _PAUSE_S = 0.2
 

@@ -1,7 +1,7 @@
 """The messages of the platform: frozen bodies, one header, MessagePack on the wire.
 
 A body class names its topic; a topic lives on one bus.  Several bodies may share a topic: they are a tagged union.
-Money and prices are integers of 1/10,000 of a currency unit (`PRICE_SCALE`); quantities are whole shares or contracts;
+Money and prices are integers of 1/10,000 of a currency unit (`ticks.PRICE_SCALE`); quantities are whole shares or contracts;
 `*_ns` are nanoseconds since the Unix epoch of *market* time, except `mono_*`, which are CLOCK_MONOTONIC.
 """
 
@@ -10,12 +10,9 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 from engines.wire.errors import MessageError
-from engines.wire.ticks import PRICE_SCALE
 
 BusName = Literal["market", "main"]
 Side = Literal[1, -1]
-
-__all__ = ["PRICE_SCALE"]
 
 
 class Header(msgspec.Struct, frozen=True, array_like=True):

@@ -1,0 +1,209 @@
+"""The zygote: one process that has imported what all engines share, and forks each of them (Linux).
+
+Run as `python -m engines.fleet.zygote FD PARENT`.  It stays single-threaded, opens no bus and no port, and talks to the
+supervisor over a SOCK_SEQPACKET pair: one JSON object a packet, so the kernel keeps frames and descriptors together.
+
+It forks twice: the one in between ends at once, so the engine becomes the supervisor's child (a subreaper) and outlives
+the zygote.  The engine then arms its parent-death signal and waits at its gate, one byte on its control pipe, until its
+dependencies are ready.
+"""
+
+import array
+import contextlib
+import gc
+import importlib
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+
+from engines.fleet import child
+
+BASE = (
+    "asyncio", "numpy", "numpy.random", "msgspec", "redis.asyncio", "hiredis", "uvloop", "httptools", "uvicorn",
+    "litestar", "litestar.openapi", "prometheus_client", "duckdb", "uvicorn.protocols.http.httptools_impl",
+    "uvicorn.protocols.websockets.auto", "uvicorn.lifespan.off", "engines.kit.serve", "engines.fleet.rehearsal",
+)  # fmt: skip  # by name: the fleet knows of the kit only that engines share it
+GATE = b"1"
+PACKET = 160 * 1024
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """Fork one engine.  The read end of its control pipe travels with the packet."""
+
+    engine: str
+    module: str
+    env: dict[str, str]
+    log: str
+    files: int
+    preload: tuple[str, ...] = ()
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of an order; with no engine: the zygote is ready."""
+
+    engine: str = ""
+    pid: int = 0
+    error: str = ""
+    threads: int = 0  # of the zygote, just before the fork
+
+
+class Zygote:
+    """Takes orders until its supervisor is gone."""
+
+    def __init__(self, link: socket.socket, supervisor: int) -> None:
+        self.link = link
+        self.supervisor = supervisor
+        self.waiting: list[tuple[Order, int]] = []
+        self.loaded: set[str] = set()
+
+    def serve(self) -> tuple[Order, int] | None:
+        """None at the end; in each forked engine: its order and its control pipe."""
+        self._answer(Answer(threads=_threads()))
+        while True:
+            self._receive(block=not self.waiting)
+            if not self.waiting:
+                return None
+            order, control = self._next()
+            pid = self._fork(order)
+            if pid is None:
+                return order, control
+            os.close(control)
+
+    def _receive(self, *, block: bool) -> None:
+        """Queue every order that has arrived; with `block`, wait for one.  An empty packet is the end."""
+        while True:
+            self.link.setblocking(block)
+            try:
+                data, ancillary, _, _ = self.link.recvmsg(PACKET, socket.CMSG_SPACE(4))
+            except BlockingIOError:
+                return
+            if not data:
+                return
+            fds = array.array("i")
+            for _, _, payload in ancillary:
+                fds.frombytes(payload)
+            self.waiting.append((msgspec.json.decode(data, type=Order), fds[0]))
+            block = False
+
+    def _next(self) -> tuple[Order, int]:
+        """First an engine that needs nothing more; else the first one, after its preloads."""
+        for index, (order, _) in enumerate(self.waiting):
+            if self.loaded.issuperset(order.preload):
+                return self.waiting.pop(index)
+        order, control = self.waiting.pop(0)
+        preload([name for name in order.preload if name not in self.loaded])
+        self.loaded.update(order.preload)
+        return order, control
+
+    def _fork(self, order: Order) -> int | None:
+        """The engine's pid; None in the engine itself."""
+        threads = _threads()
+        read, write = os.pipe()
+        between = os.fork()
+        if between == 0:
+            engine = os.fork()
+            if engine:
+                os.write(write, str(engine).encode())
+                os._exit(0)
+            self.link.detach()
+            return None
+        os.close(write)
+        os.waitpid(between, 0)
+        text = os.read(read, 32)
+        os.close(read)
+        pid = int(text) if text else 0
+        self._answer(Answer(engine=order.engine, pid=pid, error="" if pid else "fork failed", threads=threads))
+        return pid
+
+    def _answer(self, answer: Answer) -> None:
+        self.link.setblocking(True)
+        self.link.send(msgspec.json.encode(answer))
+
+
+def preload(modules: list[str] | tuple[str, ...]) -> None:
+    """Import modules, run the `warm()` of those that have one (serial kernels only), then freeze the heap.
+
+    One that cannot be imported is the engine's own failure, shown when it imports it itself.
+    MLX is never imported before a fork: its Metal and thread state does not survive one.
+    """
+    for name in modules:
+        if name.split(".")[0] == "mlx":
+            continue
+        try:
+            module = importlib.import_module(name)
+            warm = getattr(module, "warm", None)
+            if callable(warm):
+                warm()
+        except Exception as error:  # an engine's module may raise anything; it must not stop the others
+            sys.stderr.write(f"preload {name}: {type(error).__name__}: {error}\n")
+    gc.collect()
+    gc.freeze()
+
+
+def become(order: Order, control: int, supervisor: int) -> int:
+    """In the forked process: settle, wait at the gate, run the engine's `main`; returns its exit code."""
+    os.environ.clear()
+    os.environ.update(order.env)
+    child.settle(Path(order.log), keep=[control], files=order.files)
+    child.set_name(order.engine)
+    if int(order.env["NAUTILUS_CONTROL_FD"]) != control:
+        os.dup2(control, int(order.env["NAUTILUS_CONTROL_FD"]))
+        os.close(control)
+        control = int(order.env["NAUTILUS_CONTROL_FD"])
+    until = time.monotonic() + 2.0
+    while os.getppid() != supervisor and time.monotonic() < until:
+        time.sleep(0.0005)
+    child.die_with_parent(supervisor)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed()  # `random` reseeds itself after a fork, numpy does not
+    sys.argv = [order.module]
+    module = importlib.import_module(order.module)
+    if os.read(control, 1) != GATE:
+        return child.ORPHANED  # the supervisor ended while the engine waited at its gate
+    code = module.main()
+    return code if isinstance(code, int) else 0
+
+
+def main() -> int:
+    """Entry point of the zygote's process and, after a fork, of an engine's."""
+    fd, supervisor = int(sys.argv[1]), int(sys.argv[2])
+    child.set_name("zygote")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    link = socket.socket(fileno=fd)
+    zygote = Zygote(link, supervisor)
+    preload(BASE)
+    zygote.loaded.update(BASE)
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        mine = zygote.serve()
+        if mine is not None:
+            run(*mine, supervisor)
+    return 0
+
+
+def run(order: Order, control: int, supervisor: int) -> NoReturn:
+    """Be the engine, then end without the interpreter's finalisation: it would tear down what the zygote imported."""
+    code = 1
+    try:
+        code = become(order, control, supervisor)
+    except SystemExit as asked:
+        code = asked.code if isinstance(asked.code, int) else int(asked.code is not None)
+    except BaseException:  # as the interpreter does: any uncaught exception is printed and ends with 1
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _threads() -> int:
+    return len(os.listdir("/proc/self/task"))  # noqa: PTH208 - a count, nothing is opened
+
+
+if __name__ == "__main__":
+    sys.exit(main())
