@@ -1,7 +1,8 @@
+# budget: over 400 lines, since one file lists every message: it is the contract
 """The messages of the platform: frozen bodies, one header, MessagePack on the wire.
 
 A body class names its topic; a topic lives on one bus.  Several bodies may share a topic: they are a tagged union.
-Money and prices are integers of 1/10,000 of a currency unit (`ticks.PRICE_SCALE`); quantities are whole shares or contracts;
+Money and prices are integers of 1/10,000 of a currency unit; quantities are whole shares or contracts;
 `*_ns` are nanoseconds since the Unix epoch of *market* time, except `mono_*`, which are CLOCK_MONOTONIC.
 """
 
