@@ -11,8 +11,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TOPS = ("nautilus_cli", "engines", "stress", "reports")
 SOURCES = sorted(path for top in TOPS for path in (ROOT / top).rglob("*.py"))
-    path for top in ("nautilus_cli", "engines", "stress", "reports") for path in (ROOT / top).rglob("*.py")
-)
 MAX_LINES, MAX_FUNCTION, MAX_PARAMETERS = 400, 50, 7
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

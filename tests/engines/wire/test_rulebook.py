@@ -1,4 +1,4 @@
-"""Rulebooks by date: published thresholds of March 2020, the halts of 1997 and 2020, bands, and continuity of the data."""
+"""Rulebooks by date: thresholds of March 2020, the halts of 1997 and 2020, LULD bands, continuity of the data."""
 
 import datetime as dt
 

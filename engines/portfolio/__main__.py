@@ -1,0 +1,13 @@
+"""Runs the portfolio engine."""
+
+from engines.kit.serve import serve
+from engines.portfolio.service import engine
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    serve(engine)
+
+
+if __name__ == "__main__":
+    main()
