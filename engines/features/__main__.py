@@ -1,0 +1,13 @@
+"""Run the engine: `python -m engines.features`."""
+
+from engines.features.service import engine
+from engines.kit.serve import serve
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    serve(engine)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""A day that is ready to be replayed: the scenario's facts and the tape's rows."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from engines.marketdata.request import ReplayRequest
+from engines.wire.messages import MeasuredWindow, Session
+from engines.wire.pins import Pin
+from engines.wire.scenario import Scenario
+from engines.wire.session import CLOSE, OPEN, epoch_ns
+from engines.wire.ticks import LEVEL, PRICE_SCALE, QUOTE, TRADE, Rows, to_units
+
+Event = Literal["open", "window", "window-end", "close"]
+PATH_S = 60.0
+
+
+class PinRow(msgspec.Struct, frozen=True):
+    """A property that the tape is pinned to (currency units, or shares and contracts), and what its rows give."""
+
+    symbol: str
+    name: str
+    target: float
+    got: float
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """What was built.  `path`: (symbol, market ns, price of 1/10,000) once a minute and at each low."""
+
+    digest: str
+    trades: int
+    quotes: int
+    levels: int
+    pins: tuple[PinRow, ...]
+    path: tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Day:
+    """Rows in time order, as `ticks.TRADE`, `ticks.QUOTE` and `ticks.LEVEL`."""
+
+    request: ReplayRequest
+    scenario: Scenario
+    evidence: Evidence
+    trades: Rows
+    quotes: Rows
+    levels: Rows
+
+    @property
+    def open_ns(self) -> int:
+        """The open of the session."""
+        return epoch_ns(self.scenario.date, OPEN)
+
+    @property
+    def close_ns(self) -> int:
+        """The close of the session."""
+        return epoch_ns(self.scenario.date, CLOSE)
+
+    @property
+    def window(self) -> MeasuredWindow:
+        """The measured window."""
+        window, date = self.scenario.window, self.scenario.date
+        return MeasuredWindow(
+            epoch_ns(date, window.start), epoch_ns(date, window.end), window.speed, self.request.window_at_ns
+        )
+
+    def session(self, event: Event, speed: float) -> Session:
+        """The message that tells an event of this day."""
+        scenario = self.scenario
+        orderable = tuple(instrument.symbol for instrument in scenario.instruments)
+        return Session(
+            event=event,
+            scenario=self.request.scenario,
+            date=scenario.date.isoformat(),
+            symbols=scenario.symbols,
+            orderable=orderable,
+            seed=self.request.seed,
+            digest=self.evidence.digest,
+            speed=speed,
+            ticks=scenario.ticks,
+            window=self.window,
+            tick_sizes=(100, *(to_units(instrument.tick) for instrument in scenario.instruments)),
+            multipliers=(1, *(round(instrument.multiplier) for instrument in scenario.instruments)),
+        )
+
+
+def evidence(pins: tuple[Pin, ...], digest: str, rows: tuple[Rows, Rows, Rows]) -> Evidence:
+    """Each pin's target beside what the rows (trades, quotes, levels) give, and the path for plots."""
+    trades, quotes, levels = rows
+    found: list[PinRow] = []
+    path: list[tuple[str, int, int]] = []
+    for place, pin in enumerate(pins):
+        if place == 0:
+            ts, price, volume = levels["ts"], levels["level"], None
+        else:
+            own = trades[trades["symbol"] == place]
+            ts, price, volume = own["ts"], own["price"], int(own["size"].sum())
+        got = {"open": price[0], "high": price.max(), "low": price.min(), "close": price[-1]}
+        for name, value in got.items():
+            found.append(PinRow(pin.symbol, name, getattr(pin, name) / PRICE_SCALE, int(value) / PRICE_SCALE))
+        if volume is not None:
+            found.append(PinRow(pin.symbol, "volume", float(pin.volume or 0), float(volume)))
+        every = np.searchsorted(ts, np.arange(ts[0], ts[-1], int(PATH_S * 1e9)))
+        kept = np.unique(np.concatenate([every, [int(price.argmin()), ts.size - 1]]))
+        path += ((pin.symbol, int(ts[i]), int(price[i])) for i in kept)
+    return Evidence(digest, len(trades), len(quotes), len(levels), tuple(found), tuple(path))
+
+
+def to_bytes(made: Evidence, rows: tuple[Rows, Rows, Rows]) -> bytes:
+    """Evidence and rows as one block of bytes; `from_bytes` reads it."""
+    head = msgspec.msgpack.encode(made)
+    return b"".join((len(head).to_bytes(4, "little"), head, *(part.tobytes() for part in rows)))
+
+
+def from_bytes(request: ReplayRequest, scenario: Scenario, data: bytes) -> Day:
+    """The day whose evidence and rows `data` holds; its arrays are views of it.
+
+    Raises:
+        ValueError: the block is cut short.
+    """
+    start = 4 + int.from_bytes(data[:4], "little")
+    made = msgspec.msgpack.decode(data[4:start], type=Evidence)
+    parts: list[Rows] = []
+    for dtype, count in ((TRADE, made.trades), (QUOTE, made.quotes), (LEVEL, made.levels)):
+        parts.append(np.frombuffer(data, dtype, count, start))
+        start += count * dtype.itemsize
+    return Day(request, scenario, made, *parts)

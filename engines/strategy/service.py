@@ -1,0 +1,134 @@
+"""Wires the strategy engine: two strategies, their orders, and their rules on daily bars."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import msgspec
+from litestar import get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromQuery, QueryParameter
+
+from engines.kit.engine import Engine
+from engines.kit.runtime import Runtime
+from engines.strategy import daily
+from engines.strategy.config import CONFIG
+from engines.strategy.model import STRATEGIES, Desk, halted, step
+from engines.strategy.orders import Tracked
+from engines.wire import bundle
+from engines.wire.health import Check
+
+Span = Annotated[int, QueryParameter(ge=2, le=500)]
+
+
+class Leg(msgspec.Struct, frozen=True):
+    """One strategy in one symbol; quantities in shares or contracts."""
+
+    symbol: str
+    target: int
+    position: int
+    reason: str
+    halted: bool
+    open_order: str | None
+
+
+class StrategyOut(msgspec.Struct, frozen=True):
+    """One strategy: its settings and where it stands."""
+
+    name: str
+    settings: dict[str, float]
+    orders_sent: int
+    legs: tuple[Leg, ...]
+
+
+class OrdersOut(msgspec.Struct, frozen=True):
+    """Open orders, and the last ones that ended."""
+
+    replay: int
+    open: tuple[Tracked, ...]
+    recent: tuple[Tracked, ...]
+
+
+def strategies(desk: Desk) -> tuple[StrategyOut, ...]:
+    """Both strategies as they stand."""
+    settings = {
+        "momentum": msgspec.structs.asdict(CONFIG.momentum),
+        "reversion": msgspec.structs.asdict(CONFIG.reversion),
+    }
+    symbols = desk.session.orderable if desk.session is not None else ()
+    return tuple(
+        StrategyOut(
+            name,
+            settings[name],
+            desk.book.sent.get(name, 0),
+            tuple(_leg(desk, f"{name}/{symbol}", symbol) for symbol in symbols),
+        )
+        for name in STRATEGIES
+    )
+
+
+def _leg(desk: Desk, key: str, symbol: str) -> Leg:
+    target, position = desk.targets.get(key, 0), desk.positions.get(key, 0)
+    return Leg(symbol, target, position, desk.reasons.get(key, ""), halted(desk, symbol), desk.book.at.get(key))
+
+
+def _routes(runtime: Runtime[Desk]) -> Sequence[HTTPRouteHandler]:
+    @get("/strategies", sync_to_thread=False, summary="The strategies: settings, targets, positions")
+    def all_strategies() -> tuple[StrategyOut, ...]:
+        return strategies(runtime.state)
+
+    @get("/orders", sync_to_thread=False, summary="Open orders and the last ended ones")
+    def orders() -> OrdersOut:
+        desk = runtime.state
+        return OrdersOut(desk.replay, tuple(desk.book.open.values()), tuple(reversed(desk.book.recent)))
+
+    @get("/signal", sync_to_thread=False, summary="Moving-average crossover on daily bars")
+    def signal(
+        symbol: FromQuery[str],
+        fast: Span = 20,
+        slow: Span = 50,
+        days: Annotated[int, QueryParameter(ge=1, le=2520)] = 252,
+        end: FromQuery[dt.date | None] = None,
+    ) -> daily.Crossover:
+        return daily.crossover(symbol, fast, slow, days, end)
+
+    @get("/zscore", sync_to_thread=False, summary="Bollinger z-score on daily bars")
+    def zscore(symbol: FromQuery[str], bars: Span = 20, end: FromQuery[dt.date | None] = None) -> daily.Deviation:
+        return daily.deviation(symbol, bars, end)
+
+    return [all_strategies, orders, signal, zscore]
+
+
+def _checks(runtime: Runtime[Desk]) -> Sequence[Check]:
+    """One open order a leg at most, and no position beyond a full one on either side."""
+    desk = runtime.state
+    doubled = len(desk.book.open) - len(desk.book.at)
+    largest = max((abs(held) for held in desk.positions.values()), default=0)
+    most = max(CONFIG.shares, CONFIG.contracts)
+    return (
+        Check("one-order-a-leg", "fail" if doubled else "ok", f"{len(desk.book.open)} open, {len(desk.book.at)} legs"),
+        Check("position-size", "fail" if largest > most else "ok", f"largest {largest}, allowed {most}"),
+        Check("bars", "ok", f"{len(bundle.catalog())} symbols of daily bars"),
+    )
+
+
+def _features(desk: Desk) -> Sequence[str]:
+    legs = len(desk.session.orderable) if desk.session is not None else 0
+    return (f"{len(STRATEGIES)} strategies on {legs} symbols", f"{len(desk.book.open)} open orders")
+
+
+def _counters(desk: Desk) -> Mapping[str, int]:
+    return {"replay": desk.replay, "open_orders": len(desk.book.open), **msgspec.structs.asdict(desk.totals)}
+
+
+engine = Engine(
+    "strategy",
+    initial=Desk,
+    step=step,
+    state_type=Desk,
+    routes=_routes,
+    checks=_checks,
+    features=_features,
+    counters=_counters,
+    data_sources=("bundled daily bars", "bars, vpin and predictions from the bus"),
+)
