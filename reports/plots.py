@@ -86,14 +86,14 @@ def _latency(axes: "Axes", data: RunData) -> bool:
     found = [item for phase in loaded_phases(data.history) for item in _over_time(data, phase)]
     if not found:
         return False
-    seconds = [second for second, _ in found]
+    seconds = [second - found[0][0] for second, _ in found]
     for label, values in (
         ("p50", [item.p50_ms for _, item in found]),
         ("p99", [item.p99_ms for _, item in found]),
         ("p99.9", [item.p999_ms for _, item in found]),
     ):
         axes.plot(seconds, values, label=label, marker="." if len(seconds) == 1 else "")
-    axes.set(xlabel="logged seconds", ylabel="ms", yscale="log", title="Latency percentiles over time, all engines")
+    axes.set(xlabel="seconds under load", ylabel="ms", yscale="log", title="Latency percentiles over time, all engines")
     return True
 
 

@@ -78,7 +78,7 @@ class Phases:
     # ---------------------------------------------------------------------------------------------- boot
     async def boot(self) -> None:
         """Bring the fleet up; raises when an engine does not become ready."""
-        self._say("boot", "starting")
+        self.say("boot", "starting")
         began = time.monotonic()
         loop = asyncio.get_running_loop()
 
@@ -102,7 +102,7 @@ class Phases:
     def _booted(self, event: Event) -> None:
         if event.kind == "unit":
             self._add(records.FleetEvent(**stamp(), engine=event.name, event=event.kind, state=event.state))
-        self._say("boot", f"{event.name} {event.state}", ready=event.ready, total=event.total)
+        self.say("boot", f"{event.name} {event.state}", ready=event.ready, total=event.total)
 
     # ------------------------------------------------------------------------------------------- measure
     async def measure(self) -> None:
@@ -132,7 +132,7 @@ class Phases:
         for mix in spec.calibrate_mixes:
             name = f"calibrate-{mix}"
             self._phase_record(name, "start", measured=False)
-            self._say("calibrate", f"closed loop, {mix} mix")
+            self.say("calibrate", f"closed loop, {mix} mix")
             warm = ClosedPhase(f"{name}-warm", spec.calibrate_concurrency, max(1.0, seconds / 4))
             phase = ClosedPhase(name, spec.calibrate_concurrency, seconds)
             load = LoadPlan(
@@ -213,7 +213,7 @@ class Phases:
         until = time.monotonic() + 60
         while time.monotonic() < until:
             status: dict[str, Any] = await asyncio.to_thread(self.fleet.get, "marketdata", "/replay")
-            self._say("after", f"replaying the rest of the day: {status['state']}")
+            self.say("after", f"replaying the rest of the day: {status['state']}")
             if status["state"] == "finished":
                 return status
             if status["state"] == "failed":
@@ -242,7 +242,7 @@ class Phases:
     async def _account(self, buses: Mapping[str, Bus], began: float, trace: str) -> None:
         """Drain, then the ledger, halts, hops, memory and the last health."""
         self._phase_record("after", "start", measured=False)
-        self._say("after", "draining")
+        self.say("after", "draining")
         await settle.drained(buses, self.manifests(), self.mission.times.drain_s)
         for row in await settle.ledger(buses, self.manifests(), time.monotonic() - began):
             self._add(row)
@@ -279,7 +279,7 @@ class Phases:
                     self._add(record)
             done = sum(counts.done for counts in line.targets.values())
             is_open = sum(counts.open for counts in line.targets.values())
-            self._say(line.phase, f"second {line.second}", done=done, connections=is_open)
+            self.say(line.phase, f"second {line.second}", done=done, connections=is_open)
 
         self._loading = True
         try:
@@ -311,14 +311,15 @@ class Phases:
                     phase=phase,
                 )
             )
-        self._say(phase, "health")
+        self.say(phase, "health")
 
     def _phase_record(self, name: str, event: str, *, measured: bool) -> None:
         self._add(records.Phase(**stamp(), name=name, event="start" if event == "start" else "end", measured=measured))
-        self._say(name, event)
+        self.say(name, event)
 
     def _add(self, record: records.AnyRecord) -> None:
         self.history.append(record)
 
-    def _say(self, phase: str, text: str, **facts: float | str) -> None:
+    def say(self, phase: str, text: str, **facts: float | str) -> None:
+        """Tell the operator."""
         self._on_progress(Progress(phase, text, time.monotonic() - self._began, self._total, facts))

@@ -6,9 +6,11 @@ The first Ctrl-C ends the phase under way, stops the fleet, and seals what was m
 """
 
 import asyncio
+import contextlib
 import datetime
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -57,11 +59,11 @@ def run(mission: Mission, options: Options, on_progress: Listener) -> Outcome:
         sampler = Sampler(folder, fleet.pids)
         ended = asyncio.run(_drive(Phases(mission, options, folder, fleet, history, on_progress), sampler))
         history.append(ended)
-    fleet.keep_logs(folder / "logs")
-    on_progress(Progress("report", "sealing and rendering", 1, 1))
-    runs.render(folder, with_plots=options.plots)
-    seal.seal(folder)
-    checked = verify.verify(folder)
+    with _undisturbed(on_progress):
+        fleet.keep_logs(folder / "logs")
+        runs.render(folder, with_plots=options.plots)
+        seal.seal(folder)
+        checked = verify.verify(folder)
     document = msgspec.json.decode((folder / runs.RESULTS).read_bytes(), type=dict[str, object])
     return Outcome(
         run_id=run_id,
@@ -72,6 +74,19 @@ def run(mission: Mission, options: Options, on_progress: Listener) -> Outcome:
         report=folder / runs.REPORT_MD,
         document=document,
     )
+
+
+@contextlib.contextmanager
+def _undisturbed(on_progress: Listener) -> Iterator[None]:
+    """Ctrl-C waits until the run is sealed: a few seconds, and nothing measured is lost."""
+    busy = Progress("report", "sealing and rendering", 1, 1)
+    on_progress(busy)
+    former = {number: signal.signal(number, lambda *_: on_progress(busy)) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 def _begin(history: History, mission: Mission, options: Options, run_id: str) -> None:
@@ -115,9 +130,12 @@ async def _drive(phases: Phases, sampler: Sampler) -> records.End:
     def interrupt() -> None:
         if interrupted.is_set():
             hurry.set()
-        elif not phases.interrupt() and main is not None:
-            main.cancel()
+            phases.say("stopping", "without grace")
+            return
+        phases.say("stopping", "the fleet stops; what was measured is kept; Ctrl-C again skips the grace")
         interrupted.set()
+        if not phases.interrupt() and main is not None:
+            main.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupt)

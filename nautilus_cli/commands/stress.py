@@ -1,0 +1,128 @@
+"""`nautilus stress`: a command for each mission that comes with the product, and one for a mission's file."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from nautilus_cli import flags
+from nautilus_cli.console import Console
+from nautilus_cli.mission_run import fly
+from nautilus_cli.mission_views import plan_blocks
+from nautilus_cli.table import Column, Table
+from stress import mission as missions
+from stress.mission import Mission
+from stress.options import RUNS, Options
+from stress.plan import plan
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Drive a fleet through market stress and record what happens.",
+)
+
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be done, for how long, and stop there.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Shorter phases: a look, not a measurement to compare.")]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, metavar="N", help="Instead of the mission's own seed.")]
+NoPlots = Annotated[bool, typer.Option("--no-plots", help="Draw no plots.")]
+ExitZero = Annotated[
+    bool,
+    typer.Option("--exit-zero", help="End 0 once the run is sealed and its report verifies, whatever the verdict."),
+]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A mission's TOML file.")]
+Command = Callable[..., None]
+
+
+class MissionEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One mission of the list."""
+
+    name: str
+    title: str
+    summary: str
+    seconds: float
+
+
+class MissionList(msgspec.Struct, frozen=True, kw_only=True):
+    """The `nautilus.missions/1` document."""
+
+    schema: str = "nautilus.missions/1"
+    missions: tuple[MissionEntry, ...]
+
+
+@app.command(name="list")
+def list_(as_json: flags.Json = False, quiet: flags.Quiet = False) -> None:
+    """List the missions."""
+    console = Console(as_json, quiet)
+    found = tuple(_entry(missions.load(name)) for name in missions.names())
+    if as_json:
+        console.document(MissionList(missions=found))
+        return
+    columns = (Column("mission"), Column("about s", True), Column("what"))
+    console.show(Table(columns, [(each.name, f"{each.seconds:.0f}", each.summary) for each in found]))
+    console.say("Next: nautilus stress flash-crash --dry-run")
+
+
+@app.command()
+def run(  # noqa: PLR0913 - one parameter a flag: Typer reads the signature
+    *,
+    file: File,
+    dry_run: DryRun = False,
+    quick: Quick = False,
+    seed: Seed = None,
+    runs: flags.Runs = RUNS,
+    no_plots: NoPlots = False,
+    exit_zero: ExitZero = False,
+    as_json: flags.Json = False,
+    quiet: flags.Quiet = False,
+) -> None:
+    """Fly the mission of a TOML file."""
+    name = file if file.suffix == ".toml" else file.with_name(file.name + ".toml")
+    options = Options(seed=seed, quick=quick, runs=runs, plots=not no_plots, argv=tuple(sys.argv))
+    _start(missions.load(str(name)), options, Console(as_json, quiet), dry_run, exit_zero)
+
+
+def _command(name: str) -> Command:
+    """A shipped mission's own command."""
+
+    def command(  # noqa: PLR0913 - one parameter a flag: Typer reads the signature
+        *,
+        dry_run: DryRun = False,
+        quick: Quick = False,
+        seed: Seed = None,
+        runs: flags.Runs = RUNS,
+        no_plots: NoPlots = False,
+        exit_zero: ExitZero = False,
+        as_json: flags.Json = False,
+        quiet: flags.Quiet = False,
+    ) -> None:
+        options = Options(seed=seed, quick=quick, runs=runs, plots=not no_plots, argv=tuple(sys.argv))
+        _start(missions.load(name), options, Console(as_json, quiet), dry_run, exit_zero)
+
+    return command
+
+
+for _name in missions.names():
+    _mission = missions.load(_name)
+    app.command(name=_name, help=f"{_mission.title}.\n\n{_mission.summary}")(_command(_name))
+
+
+def _start(mission: Mission, options: Options, console: Console, dry_run: bool, exit_zero: bool) -> None:
+    if not dry_run:
+        raise typer.Exit(fly(mission, options, console, exit_zero))
+    found = plan(mission, options)
+    if console.as_json:
+        console.document(found)
+    else:
+        console.show(*plan_blocks(found))
+
+
+def _entry(mission: Mission) -> MissionEntry:
+    return MissionEntry(
+        name=mission.name,
+        title=mission.title,
+        summary=mission.summary,
+        seconds=plan(mission, Options()).seconds,
+    )

@@ -1,0 +1,48 @@
+"""Exit codes, and which error or verdict gives which."""
+
+import enum
+
+from engines.wire.errors import NotRunning, SettingsError, UsageError
+
+
+class ExitCode(enum.IntEnum):
+    """What a command's exit tells a script."""
+
+    OK = 0
+    FAILED = 1  # it could not be done; standard error says why
+    USAGE = 2  # the command line, the environment or a file of the user asks for something that cannot be
+    NOT_RUNNING = 3  # there is no fleet, or not that part of it
+    DEGRADED = 4  # the fleet runs, but not every engine is well
+    MISSED = 5  # a mission missed at least one of its criteria
+    UNDECIDED = 6  # a mission's verdict is unknown (not measured) or invalid (the rig failed)
+    TIMED_OUT = 124  # not in the time it was given; it may still happen
+    INTERRUPTED = 130  # Ctrl-C; 128 + SIGINT
+    TERMINATED = 143  # 128 + SIGTERM; the shell's own number for a process that SIGTERM ended
+
+
+_VERDICTS = {
+    "EXCEEDED": ExitCode.OK,
+    "ACHIEVED": ExitCode.OK,
+    "NOT AVAILABLE": ExitCode.OK,
+    "UNKNOWN": ExitCode.UNDECIDED,
+    "INVALID": ExitCode.UNDECIDED,
+    "MISSED": ExitCode.MISSED,
+}
+
+
+def of_error(error: BaseException) -> ExitCode:
+    """The code of a command that ends with this error."""
+    if isinstance(error, UsageError | SettingsError):
+        return ExitCode.USAGE
+    if isinstance(error, NotRunning):
+        return ExitCode.NOT_RUNNING
+    if isinstance(error, TimeoutError):  # the fleet's TimedOut is one
+        return ExitCode.TIMED_OUT
+    if isinstance(error, KeyboardInterrupt):
+        return ExitCode.INTERRUPTED
+    return ExitCode.FAILED
+
+
+def of_verdict(verdict: str) -> ExitCode:
+    """The code of a mission; a verdict that this version does not know decides nothing."""
+    return _VERDICTS.get(verdict, ExitCode.UNDECIDED)
