@@ -99,7 +99,7 @@ def sortino(returns: Floats) -> float | None:
 
 def max_drawdown(returns: Floats) -> float:
     """The deepest fall below a former peak of the compounded value, at most 0; the start counts as a peak."""
-    value = np.cumprod(1 + returns)
+    value = np.concatenate(([1.0], np.cumprod(1 + returns)))
     return float((value / np.maximum.accumulate(value)).min() - 1)
 
 

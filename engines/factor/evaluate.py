@@ -7,9 +7,9 @@ import numpy as np
 
 from engines.factor import operators as ops
 from engines.factor.grammar import Binary, Call, Choice, Field, Negative, Node, Number, adv_window
-from engines.factor.operators import Panel2
+from engines.factor.operators import Matrix
 
-_Windowed = Callable[[Panel2, int], Panel2]
+_Windowed = Callable[[Matrix, int], Matrix]
 _COMPARE: Mapping[str, np.ufunc] = {
     "<": np.less,
     "<=": np.less_equal,
@@ -27,7 +27,7 @@ _ARITHMETIC: Mapping[str, np.ufunc] = {
     "/": np.divide,
     "^": np.power,
 }
-_PLAIN: Mapping[str, Callable[[Panel2], Panel2]] = {
+_PLAIN: Mapping[str, Callable[[Matrix], Matrix]] = {
     "abs": np.abs,
     "log": np.log,
     "sign": np.sign,
@@ -51,7 +51,7 @@ _WINDOWED: Mapping[str, _Windowed] = {
     "rsquare": lambda x, n: ops.regression(x, n)[1],
     "resi": lambda x, n: ops.regression(x, n)[2],
 }
-_PAIRED: Mapping[str, Callable[[Panel2, Panel2], Panel2]] = {
+_PAIRED: Mapping[str, Callable[[Matrix, Matrix], Matrix]] = {
     "max": np.maximum,
     "min": np.minimum,
     "signed_power": lambda x, y: np.sign(x) * np.abs(x) ** y,
@@ -62,11 +62,11 @@ _PAIRED: Mapping[str, Callable[[Panel2, Panel2], Panel2]] = {
 class Panel:
     """Bars of several symbols on common times: arrays of shape (bars, symbols), NaN where a symbol has no bar."""
 
-    open: Panel2
-    high: Panel2
-    low: Panel2
-    close: Panel2
-    volume: Panel2
+    open: Matrix
+    high: Matrix
+    low: Matrix
+    close: Matrix
+    volume: Matrix
 
     def part(self, start: int, end: int) -> "Panel":
         """The bars from `start` to before `end`, as views."""
@@ -74,7 +74,7 @@ class Panel:
         return Panel(*(column[start:end] for column in columns))
 
 
-def evaluate(node: Node, panel: Panel) -> Panel2:
+def evaluate(node: Node, panel: Panel) -> Matrix:
     """The values of an expression, shape (bars, symbols)."""
     with np.errstate(all="ignore"):
         return _Evaluation(panel).value(node)
@@ -85,15 +85,15 @@ class _Evaluation:
 
     def __init__(self, panel: Panel) -> None:
         self._panel = panel
-        self._known: dict[Node, Panel2] = {}
+        self._known: dict[Node, Matrix] = {}
 
-    def value(self, node: Node) -> Panel2:
+    def value(self, node: Node) -> Matrix:
         found = self._known.get(node)
         if found is None:
             found = self._known[node] = self._compute(node)
         return found
 
-    def _compute(self, node: Node) -> Panel2:
+    def _compute(self, node: Node) -> Matrix:
         match node:
             case Number(value):
                 return np.full(self._panel.close.shape, value)
@@ -110,16 +110,16 @@ class _Evaluation:
             case Call():
                 return self._call(node)
 
-    def _field(self, name: str) -> Panel2:
+    def _field(self, name: str) -> Matrix:
         panel = self._panel
         if name == "returns":
             return ops.finite(panel.close / ops.delay(panel.close, 1) - 1)
         if name.startswith("adv"):
             return _WINDOWED["ts_mean"](panel.volume, adv_window(name))
-        column: Panel2 = getattr(panel, name)
+        column: Matrix = getattr(panel, name)
         return column
 
-    def _call(self, node: Call) -> Panel2:
+    def _call(self, node: Call) -> Matrix:
         series = [self.value(item) for item in node.series]
         if node.name in _PLAIN:
             return ops.finite(_PLAIN[node.name](series[0]))
@@ -134,7 +134,7 @@ class _Evaluation:
         return _WINDOWED[node.name](series[0], window)
 
 
-def _binary(op: str, left: Panel2, right: Panel2) -> Panel2:
+def _binary(op: str, left: Matrix, right: Matrix) -> Matrix:
     if op in _ARITHMETIC:
         return ops.finite(_ARITHMETIC[op](left, right))
     return np.where(np.isnan(left) | np.isnan(right), np.nan, _COMPARE[op](left, right).astype(np.float64))

@@ -12,11 +12,11 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-Panel2 = npt.NDArray[np.float64]
-_Reduce = Callable[[Panel2], Panel2]
+Matrix = npt.NDArray[np.float64]
+_Reduce = Callable[[Matrix], Matrix]
 
 
-def rolled(x: Panel2, window: int, reduce: _Reduce) -> Panel2:
+def rolled(x: Matrix, window: int, reduce: _Reduce) -> Matrix:
     """`reduce` over the last axis of (bars, symbols, window), NaN before the first full window."""
     out = np.full(x.shape, np.nan)
     if x.shape[0] >= window:
@@ -24,19 +24,19 @@ def rolled(x: Panel2, window: int, reduce: _Reduce) -> Panel2:
     return out
 
 
-def finite(x: Panel2) -> Panel2:
+def finite(x: Matrix) -> Matrix:
     """NaN for what is infinite."""
     return np.where(np.isfinite(x), x, np.nan)
 
 
-def delay(x: Panel2, n: int) -> Panel2:
+def delay(x: Matrix, n: int) -> Matrix:
     """The value n bars before."""
     out = np.full(x.shape, np.nan)
     out[n:] = x[: max(0, x.shape[0] - n)]
     return out
 
 
-def rank(x: Panel2) -> Panel2:
+def rank(x: Matrix) -> Matrix:
     """Percentile across symbols, ties averaged."""
     below = (x[:, :, None] > x[:, None, :]).sum(axis=2)
     equal = (x[:, :, None] == x[:, None, :]).sum(axis=2)
@@ -45,35 +45,35 @@ def rank(x: Panel2) -> Panel2:
         return np.where(np.isnan(x), np.nan, (below + (equal + 1) / 2) / known)
 
 
-def scale(x: Panel2) -> Panel2:
+def scale(x: Matrix) -> Matrix:
     """Divided by the sum of absolute values across symbols."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return finite(x / np.nansum(np.abs(x), axis=1, keepdims=True))
 
 
-def ts_rank(x: Panel2, n: int) -> Panel2:
+def ts_rank(x: Matrix, n: int) -> Matrix:
     """Percentile of the last bar among the window's, ties averaged."""
 
-    def last_rank(w: Panel2) -> Panel2:
+    def last_rank(w: Matrix) -> Matrix:
         last = w[..., -1:]
-        percentile: Panel2 = ((w < last).sum(axis=-1) + ((w == last).sum(axis=-1) + 1) / 2) / n
+        percentile: Matrix = ((w < last).sum(axis=-1) + ((w == last).sum(axis=-1) + 1) / 2) / n
         return np.where(np.isnan(w).any(axis=-1), np.nan, percentile)
 
     return rolled(x, n, last_rank)
 
 
-def ts_arg(x: Panel2, n: int, pick: Callable[..., npt.NDArray[np.intp]]) -> Panel2:
+def ts_arg(x: Matrix, n: int, pick: Callable[..., npt.NDArray[np.intp]]) -> Matrix:
     """Place of the extreme in the window, from 1 at the oldest bar."""
     return rolled(x, n, lambda w: np.where(np.isnan(w).any(axis=-1), np.nan, pick(w, axis=-1) + 1.0))
 
 
-def decay_linear(x: Panel2, n: int) -> Panel2:
+def decay_linear(x: Matrix, n: int) -> Matrix:
     """Weighted mean, weights n, n-1, ... 1 from the newest bar back."""
     weights = np.arange(1.0, n + 1)
     return rolled(x, n, lambda w: w @ (weights / weights.sum()))
 
 
-def cov(x: Panel2, y: Panel2, n: int) -> Panel2:
+def cov(x: Matrix, y: Matrix, n: int) -> Matrix:
     """Sample covariance of the window's pairs."""
     if n == 1:
         return np.full(x.shape, np.nan)
@@ -81,7 +81,7 @@ def cov(x: Panel2, y: Panel2, n: int) -> Panel2:
     return _padded((a * b).sum(axis=-1) / (n - 1), x.shape, n)
 
 
-def corr(x: Panel2, y: Panel2, n: int) -> Panel2:
+def corr(x: Matrix, y: Matrix, n: int) -> Matrix:
     """Pearson correlation of the window's pairs."""
     a, b = _centred(x, n), _centred(y, n)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -90,7 +90,7 @@ def corr(x: Panel2, y: Panel2, n: int) -> Panel2:
     return _padded(np.clip(value, -1.0, 1.0), x.shape, n)
 
 
-def regression(x: Panel2, n: int) -> tuple[Panel2, Panel2, Panel2]:
+def regression(x: Matrix, n: int) -> tuple[Matrix, Matrix, Matrix]:
     """Least squares of the window on 1..n: slope, coefficient of determination, residual of the last bar."""
     time = np.arange(n) - (n - 1) / 2
     centred = _centred(x, n)
@@ -105,23 +105,23 @@ def regression(x: Panel2, n: int) -> tuple[Panel2, Panel2, Panel2]:
     return _padded(slope, x.shape, n), _padded(square, x.shape, n), _padded(residual, x.shape, n)
 
 
-def _windows(x: Panel2, n: int) -> Panel2:
+def _windows(x: Matrix, n: int) -> Matrix:
     if x.shape[0] < n:
         return np.empty((0, x.shape[1], n))
     return np.lib.stride_tricks.sliding_window_view(x, n, axis=0)
 
 
-def _centred(x: Panel2, n: int) -> Panel2:
+def _centred(x: Matrix, n: int) -> Matrix:
     windows = _windows(x, n)
     return windows - windows.mean(axis=-1, keepdims=True)
 
 
-def _constant(x: Panel2, n: int) -> npt.NDArray[np.bool_]:
+def _constant(x: Matrix, n: int) -> npt.NDArray[np.bool_]:
     windows = _windows(x, n)
     return windows.max(axis=-1) == windows.min(axis=-1)
 
 
-def _padded(values: Panel2, shape: tuple[int, ...], n: int) -> Panel2:
+def _padded(values: Matrix, shape: tuple[int, ...], n: int) -> Matrix:
     out = np.full(shape, np.nan)
     out[n - 1 :] = values
     return out

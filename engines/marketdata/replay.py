@@ -104,7 +104,7 @@ class Replay(Generic[S]):
     def _left(self, day: Day, batch: Batch, positions: Positions) -> list[Body]:
         """The messages of a batch that are not in their streams yet."""
         own = (self._status.replay, batch.number)
-        bodies = _bodies(day, batch)
+        bodies = messages(day, batch)
         left = [body for body in bodies if own > positions[body.TOPIC]]
         if not left:
             self._count(bodies)  # a former process published them
@@ -115,7 +115,7 @@ class Replay(Generic[S]):
         intended = self._due_ns(batch) if batch.segment == "window" else 0
         left = self._left(day, batch, positions)
         await self._publisher.publish([Item(replay, batch.number, trace, batch.ts_ns, intended, body) for body in left])
-        self._count(_bodies(day, batch))
+        self._count(messages(day, batch))
         self._tell(day, batch)
 
     def _due_ns(self, batch: Batch) -> int:
@@ -130,7 +130,8 @@ class Replay(Generic[S]):
             until = self._mono_ns() + round(self._config.drain_s * 1e9)
             until = min(until, window_ns) if window_ns else until
             await self._caught_up(0, until, stopping)
-            await self._retry.sleep(self._config.settle_s)
+            left_s = (window_ns - self._mono_ns()) / 1e9 if window_ns else self._config.settle_s
+            await self._retry.sleep(max(0.0, min(left_s, self._config.settle_s)))
         self._began_ns = self._status.window_mono_ns = window_ns or self._mono_ns() + _LEAD_NS
 
     async def _pace(self, batch: Batch, stopping: Callable[[], bool]) -> None:
@@ -171,7 +172,7 @@ def _early_close(day: Day, instead_of: Batch, close: Batch, ts_ns: int) -> Batch
     return close._replace(number=instead_of.number, ts_ns=ts_ns or day.open_ns)
 
 
-def _bodies(day: Day, batch: Batch) -> list[Body]:
+def messages(day: Day, batch: Batch) -> list[Body]:
     """The messages of a batch, in the order in which they are appended."""
     if batch.event is not None:
         return [day.session(batch.event, batch.speed)]

@@ -19,7 +19,7 @@ class Tree(msgspec.Struct, frozen=True, array_like=True):
         """The leaf that `x` falls into."""
         node = 0 if self.feature else -1
         while node >= 0:
-            node = self.left[node] if x[self.feature[node]] > self.threshold[node] else self.right[node]
+            node = self.left[node] if x[self.feature[node]] <= self.threshold[node] else self.right[node]
         return self.leaf[~node]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -34,7 +35,7 @@ from engines.wire.messages import (
 )
 from engines.wire.redis_bus import RedisBus
 from engines.wire.ticks import TRADE
-from tests.engines.backend.recorder_child import MAIN, MARKET
+from tests.engines.backend.recorder_child import MAIN, MARKET, POINTS
 
 TOPICS = [*MAIN, *MARKET]
 NOW = Grouping(wait_s=0.001)
@@ -95,8 +96,49 @@ def test_kill_nine_at_random_instants_loses_and_doubles_nothing(valkey_url: str,
     asyncio.run(kill_often(urls, file, chance))
 
 
-def start(urls: tuple[str, str], file: Path) -> subprocess.Popen[bytes]:
-    argv = [sys.executable, "-m", "tests.engines.backend.recorder_child", *urls, str(file)]
+@pytest.mark.parametrize("point", POINTS)
+def test_a_kill_between_any_two_steps_of_a_commit_loses_and_doubles_nothing(
+    valkey_url: str, tmp_path: Path, point: str
+) -> None:
+    file = tmp_path / "store.duckdb"
+    urls = (valkey_url.replace("db=0", "db=6"), valkey_url.replace("db=0", "db=7"))
+    asyncio.run(kill_inside(urls, file, point))
+
+
+async def kill_inside(urls: tuple[str, str], file: Path, point: str) -> None:
+    main, market = RedisBus(urls[0]), RedisBus(urls[1])
+    for bus in (main, market):
+        await bus._ask([("FLUSHDB",)])
+    publisher, chance = Publisher(main, market), random.Random(2)
+    with start(urls, file, f"{point}:3") as process:
+        for _ in range(2000):
+            if process.poll() is not None:
+                break
+            await publisher.publish(chance)
+            await asyncio.sleep(0.01)
+        assert process.returncode == -signal.SIGKILL
+    ledger = await record_the_rest(urls, file, main, publisher)
+    for bus in (main, market):
+        await bus.close()
+    check_exact(file, publisher, ledger)
+
+
+async def record_the_rest(urls: tuple[str, str], file: Path, main: RedisBus, publisher: Publisher) -> Ledger:
+    """Let a recorder come to the end of what was published; its ledger."""
+    last = f"{len(publisher.sent['signals'])}-1"
+    process = start(urls, file)
+    for _ in range(3000):
+        cursors = (await main.saved("backend")).cursors
+        if cursors.get("signals") == cursors.get("trades") == last:
+            break
+        await asyncio.sleep(0.01)
+    process.kill()
+    process.wait()
+    return msgspec.msgpack.decode((await main.saved("backend")).ledger, type=Ledger)
+
+
+def start(urls: tuple[str, str], file: Path, *die: str) -> subprocess.Popen[bytes]:
+    argv = [sys.executable, "-m", "tests.engines.backend.recorder_child", *urls, str(file), *die]
     return subprocess.Popen(argv, stderr=subprocess.DEVNULL)
 
 
@@ -107,7 +149,7 @@ async def kill_often(urls: tuple[str, str], file: Path, chance: random.Random) -
     publisher = Publisher(main, market)
     kills_while_recording = 0
     process = start(urls, file)
-    for _ in range(4):
+    for _ in range(3):
         epoch = (await main.saved("backend")).epoch
         lived = chance.uniform(0.0, 0.25)
         end = time.monotonic() + 20
@@ -123,17 +165,10 @@ async def kill_often(urls: tuple[str, str], file: Path, chance: random.Random) -
         process.kill()
         process.wait()
         process = start(urls, file)
-    await publisher.publish(chance)
-    last = f"{len(publisher.sent['signals'])}-1"
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        cursors = (await main.saved("backend")).cursors
-        if cursors.get("signals") == cursors.get("trades") == last:
-            break
-        await asyncio.sleep(0.02)
     process.kill()
     process.wait()
-    ledger = msgspec.msgpack.decode((await main.saved("backend")).ledger, type=Ledger)
+    await publisher.publish(chance)
+    ledger = await record_the_rest(urls, file, main, publisher)
     for bus in (main, market):
         await bus.close()
     assert kills_while_recording >= 2

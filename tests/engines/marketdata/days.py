@@ -4,7 +4,6 @@ import numpy as np
 
 from engines.marketdata.day import Day, Evidence
 from engines.marketdata.request import ReplayRequest
-from engines.wire.scenario_file import load
 from engines.wire.session import NS, open_ns
 from engines.wire.ticks import LEVEL, QUOTE, TRADE
 
@@ -24,6 +23,3 @@ def small_day(seconds: list[float], seed: int = 1, request: ReplayRequest | None
     levels["level"] = np.arange(1, 15)
     made = Evidence(f"digest-{seed}", ts.size, ts.size, 14, (), ())
     return Day(request, scenario, made, trades, quotes, levels)
-
-
-FLASH = load("flash-crash-2010")

@@ -114,7 +114,7 @@ class Rig:
             self.player.start(self.request, self.clock.now)
         task = asyncio.create_task(self.player.run(runtime))
         while not task.done() and self.player.status.state not in ("finished", "failed"):
-            await asyncio.sleep(0)
+            await self.clock.sleep(0)
         if task.done():
             task.result()
         task.cancel()

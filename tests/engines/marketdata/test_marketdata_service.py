@@ -21,7 +21,7 @@ from engines.marketdata.request import ReplayRequest, WindowRequest, again
 from engines.marketdata.service import build as build_engine
 from engines.marketdata.tape.tape import make
 from engines.marketdata.venue import Touch, Venue
-from engines.wire import bundle
+from engines.wire import bundle, scenario_file
 from engines.wire.bus import MemoryBus
 from engines.wire.errors import DataError, NautilusError, UsageError
 from engines.wire.manifest import discover, pick
@@ -88,7 +88,7 @@ def test_the_childs_day_is_the_tape_and_meets_its_pins() -> None:
 
 
 def test_a_childs_mistake_is_told(tmp_path: Path) -> None:
-    text = (Path(str(bundle.FOLDER)).parents[1] / "wire" / "scenarios" / "flash-crash-2010.toml").read_text("utf-8")
+    text = (scenario_file.FOLDER / "flash-crash-2010.toml").read_text("utf-8")
     holiday = tmp_path / "holiday.toml"
     holiday.write_text(text.replace("date = 2010-05-06", "date = 2010-05-08"), "utf-8")
     with pytest.raises(DataError, match="no bar on 2010-05-08"):

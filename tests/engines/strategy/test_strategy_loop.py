@@ -11,7 +11,7 @@ from engines.marketdata.builder import build
 from engines.marketdata.config import ReplayConfig, VenueConfig
 from engines.marketdata.day import Day
 from engines.marketdata.publisher import Item, Publisher, Retry
-from engines.marketdata.replay import _bodies
+from engines.marketdata.replay import messages
 from engines.marketdata.request import ReplayRequest
 from engines.marketdata.schedule import plan
 from engines.wire.bus import MemoryBus
@@ -47,7 +47,7 @@ async def replayed(day: Day) -> dict[str, list[Envelope]]:
     publisher = Publisher(bus, "marketdata", lambda: 1, lambda: 0, Retry())
     for batch in plan(day, COARSE):
         trace = f"r1/{batch.segment}"
-        await publisher.publish([Item(1, batch.number, trace, batch.ts_ns, 0, body) for body in _bodies(day, batch)])
+        await publisher.publish([Item(1, batch.number, trace, batch.ts_ns, 0, body) for body in messages(day, batch)])
         busy = True
         while busy:
             busy = False
@@ -124,5 +124,5 @@ def test_fills_come_after_the_latency_and_outside_halts(streams: dict[str, list[
 
 def test_the_same_day_gives_the_same_messages(day: Day, streams: dict[str, list[Envelope]]) -> None:
     again = asyncio.run(replayed(day))
-    for topic, messages in streams.items():
-        assert [(m.entry_id, m.body) for m in again[topic]] == [(m.entry_id, m.body) for m in messages]
+    for topic, found in streams.items():
+        assert [(m.entry_id, m.body) for m in again[topic]] == [(m.entry_id, m.body) for m in found]

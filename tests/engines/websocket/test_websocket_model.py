@@ -71,7 +71,7 @@ def test_sent_and_dropped_add_up_and_the_newest_survive(offers: int, queue: int)
     async def drain() -> list[bytes]:
         return [await client.next() for _ in range(len(client.waiting) + (client.dropped > 0))]
 
-    got = asyncio.run(drain())
+    got = asyncio.run(asyncio.wait_for(drain(), 5))
     if client.dropped:
         assert json.loads(got.pop(0)) == {"type": "dropped", "count": client.dropped}
     assert [int(data) for data in got] == list(range(max(0, offers - queue), offers))
