@@ -46,7 +46,7 @@ class Client:
         if len(self.waiting) >= self._most:
             self.waiting.popleft()
             self.dropped += 1
-            pass
+            self._missed += 1
         self.waiting.append(data)
         self._ready.set()
 
