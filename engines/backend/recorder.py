@@ -175,9 +175,11 @@ class Recorder(Processor[Recorded]):
 
     # ------------------------------------------------------------------------------------------ committing
     async def _later(self) -> None:
-        await asyncio.sleep(self._grouping.wait_s)
+        """Commit after a while, and again for what came in the meantime."""
         try:
-            await self.flush()
+            while len(self.pending):
+                await asyncio.sleep(self._grouping.wait_s)
+                await self.flush()
         except Exception as error:
             log.warning("a group of messages is not committed: %s", error)  # the next `process` raises it
 

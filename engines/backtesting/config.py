@@ -10,6 +10,7 @@ class Config:
     """What one request may ask for."""
 
     cash: float = 100_000.0  # currency units, where none is given
+    most_cash: float = 1e9
     fee: float = 0.001  # of the traded value, each way, where none is given
     most_fee: float = 0.05
     longest: int = 1000  # days of a moving average

@@ -4,7 +4,8 @@ The signal is computed at the close of a day and executed at the open of the nex
 money there is; fees are a share of the traded value, paid each way.  What is held after the last close is sold at that
 close.  A position begins with a crossing: averages that lie apart from the first day on are no signal.
 
-Prices are integers of 1/10,000, so the averages compare exactly; money is in currency units.
+Prices and money are computed in integers of 1/10,000, so that averages compare and money adds up exactly; a fee is
+rounded to the nearest of them.
 """
 
 import datetime as dt
@@ -20,7 +21,7 @@ from engines.backtesting.config import CONFIG, TRADING_DAYS
 from engines.wire.bundle import Bars
 from engines.wire.errors import DataError, UsageError
 from engines.wire.messages import Body, Envelope, Session
-from engines.wire.ticks import PRICE_SCALE
+from engines.wire.ticks import PRICE_SCALE, to_units
 from engines.wire.trace import replay_of
 
 Ints = npt.NDArray[np.int64]
@@ -120,8 +121,10 @@ def check(rule: Rule) -> None:
     if not 1 <= rule.fast < rule.slow <= CONFIG.longest:
         why = f"It needs 1 <= fast < slow <= {CONFIG.longest}."
         raise UsageError(f"A crossover of {rule.fast} and {rule.slow} days cannot be.", why, "Try fast=10 and slow=30.")
-    if not 0 <= rule.fee <= CONFIG.most_fee or not 0 < rule.cash <= 1e12:
-        raise UsageError("Fee or cash is out of range.", f"Fees are 0 to {CONFIG.most_fee}, cash above 0 to 1e12.")
+    if not 0 <= rule.fee <= CONFIG.most_fee or not 0 < rule.cash <= CONFIG.most_cash:
+        raise UsageError(
+            "Fee or cash is out of range.", f"Fees are 0 to {CONFIG.most_fee}, cash above 0 to {CONFIG.most_cash:.0f}."
+        )
 
 
 def targets(close: Ints, rule: Rule) -> npt.NDArray[np.int8]:
@@ -162,20 +165,22 @@ def backtest(market: Prices, rule: Rule) -> Run:
     at, opens, sides = bars.tolist(), market.open[bars].tolist(), held[bars].tolist()
     at.append(days)
     opens.append(int(market.close[-1]))  # what is left is sold at the last close
-    money, owned, left, trades = rule.cash, [0], [rule.cash], []
+    money = to_units(rule.cash)
+    owned, left, trades = [0], [money], []
     for n, side in enumerate(sides):
-        price = opens[n] / PRICE_SCALE
-        own = side * math.floor(max(0.0, money) / (price * (1 + rule.fee)))
+        own = side * math.floor(max(0, money) / (opens[n] * (1 + rule.fee)))
         owned.append(own)
-        left.append(money - own * price - rule.fee * abs(own) * price)
+        left.append(money - own * opens[n] - _fee(rule, own * opens[n]))
         if own:
-            trades.append(_trade(rule, own, (at[n], min(at[n + 1], days - 1)), (opens[n], opens[n + 1])))
-            money += trades[-1].profit
+            value, fees = own * (opens[n + 1] - opens[n]), _fee(rule, own * opens[n]) + _fee(rule, own * opens[n + 1])
+            ends = at[n], min(at[n + 1], days - 1), own, opens[n], opens[n + 1]
+            trades.append(Trade(*ends, fees / PRICE_SCALE, (value - fees) / PRICE_SCALE))
+            money += value - fees
     lengths = np.diff(at, prepend=0)
     shares = np.repeat(np.array(owned, np.int64), lengths)
-    equity = np.repeat(np.array(left), lengths) + shares * (market.close / PRICE_SCALE)
+    equity = np.repeat(np.array(left, np.int64), lengths) + shares * market.close
     equity[-1] = money
-    return Run(equity, shares, trades)
+    return Run(equity / PRICE_SCALE, shares, trades)
 
 
 def statistics(market: Prices, rule: Rule, run: Run) -> Statistics:
@@ -221,10 +226,8 @@ def day(market: Prices, index: int) -> dt.date:
     return found
 
 
-def _trade(rule: Rule, own: int, held: tuple[int, int], paid: tuple[int, int]) -> Trade:
-    """A position by the days and prices of its opening and closing."""
-    fees = rule.fee * abs(own) * (paid[0] + paid[1]) / PRICE_SCALE
-    return Trade(*held, own, *paid, fees, own * (paid[1] - paid[0]) / PRICE_SCALE - fees)
+def _fee(rule: Rule, value: int) -> int:
+    return round(rule.fee * abs(value))
 
 
 def _sharpe(value: Floats) -> float | None:

@@ -36,6 +36,7 @@ def main() -> int:
         folders.make(where)
         if not spec.foreground and os.fork():
             os._exit(0)
+        os.nice(spec.nice)
         child.become_subreaper()
         child.raise_file_limit()
         os.chdir(where.state)

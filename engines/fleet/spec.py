@@ -1,7 +1,7 @@
 """What an operator asks for: one fleet."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -23,6 +23,7 @@ class FleetSpec(msgspec.Struct, frozen=True, kw_only=True):
     home: Path | None = None
     launch: Literal["auto", "zygote", "spawn"] = "auto"
     foreground: bool = False  # it ends with the process that launched it
+    nice: Annotated[int, msgspec.Meta(ge=0, le=19)] = 0  # of every process of the fleet
     prefix: str = "engines"
     root: Path | None = None
     rules: Rules = Rules()

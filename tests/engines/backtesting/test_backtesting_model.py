@@ -45,20 +45,24 @@ rules = st.builds(
 
 def loop(data: Prices, rule: Rule) -> tuple[list[float], list[int], list[tuple[int, int, int]]]:
     """The same backtest, one event after the other: equity, shares, and (entry, exit, shares) of each trade."""
-    cash, own, entry, order = rule.cash, 0, 0, None
+    cash, own, entry, order = round(rule.cash * UNIT), 0, 0, None
     equity, shares, closed = [], [], []
     side = None  # of the averages, once known and apart
     position = 0
     closes: list[int] = []
     last = len(data.close) - 1
+
+    def trade(quantity: int, price: int) -> int:
+        return -quantity * price - round(rule.fee * abs(quantity * price))
+
     for t in range(last + 1):
-        price = int(data.open[t]) / UNIT
+        price = int(data.open[t])
         if order is not None:
-            cash += own * price - rule.fee * abs(own) * price
+            cash += trade(-own, price)
             if own:
                 closed.append((entry, t, own))
-            own = order * math.floor(max(0.0, cash) / (price * (1 + rule.fee)))
-            cash -= own * price + rule.fee * abs(own) * price
+            own = order * math.floor(max(0, cash) / (price * (1 + rule.fee)))
+            cash += trade(own, price)
             entry, order = t, None
         closes.append(int(data.close[t]))
         if len(closes) >= rule.slow:
@@ -69,19 +73,17 @@ def loop(data: Prices, rule: Rule) -> tuple[list[float], list[int], list[tuple[i
                 if wanted != position:
                     order = position = wanted
             side = now or side
-        close = int(data.close[t]) / UNIT
+        close = int(data.close[t])
         if t == last:
-            cash += own * close - rule.fee * abs(own) * close
+            cash += trade(-own, close)
             if own:
                 closed.append((entry, t, own))
-            equity.append(cash)
-        else:
-            equity.append(cash + own * close)
+        equity.append((cash if t == last else cash + own * close) / UNIT)
         shares.append(own)
     return equity, shares, closed
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(data=walks, rule=rules)
 def test_the_vectorised_backtest_is_the_day_by_day_one(data: Prices, rule: Rule) -> None:
     if data.close.size <= rule.slow:
@@ -92,27 +94,27 @@ def test_the_vectorised_backtest_is_the_day_by_day_one(data: Prices, rule: Rule)
     equity, shares, closed = loop(data, rule)
     assert run.shares.tolist() == shares
     assert [(trade.entry, trade.exit, trade.shares) for trade in run.trades] == closed
-    np.testing.assert_allclose(run.equity, equity, rtol=1e-12, atol=1e-9)
+    assert run.equity.tolist() == equity
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(data=walks, rule=rules)
 def test_money_is_conserved(data: Prices, rule: Rule) -> None:
     if data.close.size <= rule.slow:
         return
     run = backtest(data, rule)
-    assert run.equity[-1] == pytest.approx(rule.cash + sum(trade.profit for trade in run.trades), rel=1e-12)
+    assert run.equity[-1] == pytest.approx(rule.cash + sum(trade.profit for trade in run.trades), abs=1e-7)
     for trade in run.trades:
         moved = trade.shares * (trade.exit_price - trade.entry_price) / UNIT
         traded = abs(trade.shares) * (trade.exit_price + trade.entry_price) / UNIT
-        assert trade.fees == pytest.approx(rule.fee * traded)
-        assert trade.profit == pytest.approx(moved - trade.fees)
+        assert trade.fees == pytest.approx(rule.fee * traded, abs=1e-4)
+        assert trade.profit == pytest.approx(moved - trade.fees, abs=1e-7)
     if not rule.short:
         assert run.shares.min() >= 0
         assert run.equity.min() >= 0  # whole shares that cash paid for: never in debt
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(data=walks, rule=rules, cut=st.integers(0, 80))
 def test_the_past_does_not_know_the_future(data: Prices, rule: Rule, cut: int) -> None:
     if not rule.slow < cut < data.close.size:
@@ -164,20 +166,21 @@ def test_a_hand_computed_example() -> None:
 def test_backtesting_py_on_the_same_bars(rule, trades, final, day_1000, before_last, drawdown, tenth) -> None:
     """backtesting 0.6.6, SmaCross 10/30 on the bundle's unadjusted GOOG, `commission` as given, `finalize_trades`.
 
-    It closes the last trade at the last open, we at the last close: the last trade is valued its way here.
+    It closes the last trade at the last open, we at the last close: the last trade is valued its way here.  Our fees
+    are rounded to 1/10,000, hence the tolerance of a cent.
     """
     data = prices(bars("GOOG"), adjusted=False)
     run = backtest(data, rule)
     assert len(run.trades) == trades
     assert (run.trades[10].entry, run.trades[10].exit, run.trades[10].shares) == tenth
-    assert run.equity[1000] == pytest.approx(day_1000, rel=1e-12)
-    assert run.equity[-2] == pytest.approx(before_last, rel=1e-12)
+    assert run.equity[1000] == pytest.approx(day_1000, abs=0.01)
+    assert run.equity[-2] == pytest.approx(before_last, abs=0.01)
     last = run.trades[-1]
     at_open = data.open[-1] / UNIT
     profit = last.shares * (at_open - last.entry_price / UNIT)
     fees = rule.fee * abs(last.shares) * (at_open + last.entry_price / UNIT)
-    assert rule.cash + sum(t.profit for t in run.trades[:-1]) + profit - fees == pytest.approx(final, rel=1e-12)
-    assert statistics(data, rule, run).max_drawdown == pytest.approx(drawdown, rel=1e-8)
+    assert rule.cash + sum(t.profit for t in run.trades[:-1]) + profit - fees == pytest.approx(final, abs=0.01)
+    assert statistics(data, rule, run).max_drawdown == pytest.approx(drawdown, abs=1e-7)
     if rule.short:
         assert statistics(data, rule, run).exposure == pytest.approx(0.9674115456238361, rel=1e-12)
 
