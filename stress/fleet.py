@@ -16,6 +16,7 @@ from engines.wire.errors import NautilusError, NotRunning
 from engines.wire.redis_bus import RedisBus
 
 NAME = "mission"
+NICE = 5  # below the load generator, which must be on time on the same cores; engines compete among themselves
 _TIMEOUT_S = 10.0
 
 
@@ -32,7 +33,7 @@ class MissionFleet:
 
     def up(self, on_event: Callable[[Event], None]) -> FleetStatus:
         """Start everything and wait until it is ready or given up."""
-        spec = api.FleetSpec(name=NAME, port_offset=None, home=self.home)
+        spec = api.FleetSpec(name=NAME, port_offset=None, home=self.home, nice=NICE)
         self.status = api.up(spec, on_event=on_event)
         return self.status
 

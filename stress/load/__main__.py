@@ -14,6 +14,7 @@ import msgspec
 from stress.load.errors import LoadError
 from stress.load.generator import make_generator
 from stress.load.plan import LoadPlan, checked
+from stress.load.priority import ask_for_short_slices
 from stress.load.result import LoadFailure, LoadLine
 from stress.load.session import Session
 from stress.load.tables import mix_of
@@ -43,6 +44,7 @@ def main(arguments: list[str]) -> int:
         plan = read_plan(arguments[0])
         mix = mix_of(plan)
         generator = make_generator(plan, mix, *arguments[2:])
+        ask_for_short_slices()
         session = Session(plan, mix, generator, Path(arguments[1]), emit)
 
         def stop(_signal: int, _frame: FrameType | None) -> None:

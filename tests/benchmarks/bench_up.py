@@ -1,15 +1,14 @@
 """`nautilus up` against honcho: the same thirteen engines, over the same kind of buses, until all report healthy.
 
-Run: python tests/benchmarks/bench_up.py --honcho PATH [--rounds 5]
+Run: python -m tests.benchmarks.bench_up [--honcho PATH] [--rounds 5]
 
 Each side is measured from the start of its command to the moment when every engine answers /health with "healthy",
 asked every 20 ms by the same probe.  honcho starts plain `python -m engines.<name>` processes against two buses that
 are already running (time that the fleet has to spend itself).  Rounds alternate; the first of each is a warm-up and is
-not counted.  Medians and every single figure are printed as JSON.
+not counted.  Medians and every single figure are printed.
 """
 
 import argparse
-import json
 import os
 import signal
 import statistics
@@ -27,6 +26,7 @@ from engines.wire.manifest import Manifest, discover
 from engines.wire.settings import Settings
 
 OFFSET = 20_000
+PEER = Path("build/bench-peers/bin/honcho")
 LIMIT_S = 120.0
 
 
@@ -47,7 +47,9 @@ def main() -> None:
                     taken[name].append(round(seconds, 3))
     medians = {name: statistics.median(values) for name, values in taken.items()}
     ratio = round(medians["honcho"] / medians["nautilus"], 2) if "honcho" in medians else None
-    print(json.dumps({"cores": os.cpu_count(), "median_s": medians, "all_s": taken, "honcho_over_nautilus": ratio}))
+    for name, values in taken.items():
+        print(f"{name}: median {medians[name]:.2f} s to 13 healthy, of {', '.join(f'{value:.2f}' for value in values)}")
+    print(f"honcho / nautilus: {ratio}" if ratio else "honcho is not installed: run scripts/bench_peers.sh")
 
 
 def fleet_up(home: Path, engines: Sequence[Manifest]) -> float:
@@ -125,7 +127,11 @@ def _as_status(manifest: Manifest) -> EngineStatus:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--honcho", default="", help="the honcho command; without it only nautilus is measured")
+    parser.add_argument(
+        "--honcho",
+        default=str(PEER) if PEER.exists() else "",
+        help="the honcho command; without it only nautilus is measured",
+    )
     parser.add_argument("--rounds", type=int, default=5)
     return parser.parse_args()
 
