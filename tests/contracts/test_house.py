@@ -1,4 +1,4 @@
-"""The house's budgets: a file has at most 400 lines, a function 50, a signature 7 parameters; nothing is swallowed.
+"""The house's budgets: a file has at most 400 lines, a function 50 (and 7 parameters: ruff's); nothing is swallowed.
 
 A budget that hurts the code is broken openly: the line that breaks it carries a `# budget:` comment with the reason.
 """
@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TOPS = ("nautilus_cli", "engines", "stress", "reports")
 SOURCES = sorted(path for top in TOPS for path in (ROOT / top).rglob("*.py"))
-MAX_LINES, MAX_FUNCTION, MAX_PARAMETERS = 400, 50, 7
+MAX_LINES, MAX_FUNCTION = 400, 50
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -39,12 +39,8 @@ def test_budgets(path: Path) -> None:
     lines = path.read_text("utf-8").count("\n")
     assert lines <= MAX_LINES or excused(path, 1), f"{lines} lines"
     for function in functions(path):
-        arguments = function.args
-        count = len(arguments.posonlyargs) + len(arguments.args) + len(arguments.kwonlyargs)
-        count -= bool(arguments.args) and arguments.args[0].arg in ("self", "cls")
         where = f"{function.name}, line {function.lineno}"
         assert length(function) <= MAX_FUNCTION or excused(path, function.lineno), f"{where}: {length(function)} lines"
-        assert count <= MAX_PARAMETERS or excused(path, function.lineno), f"{where}: {count} parameters"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=names)
