@@ -59,24 +59,22 @@ def check(host: str, wanted: Mapping[str, int]) -> None:
 
 
 def holder(port: int) -> str:
-    """The process that listens on a port: pid and command line."""
+    """The process that has a port: pid and command line, where the system tells."""
     import psutil
 
     try:
-        found = [
-            c
-            for c in psutil.net_connections("tcp")
-            if c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port
-        ]
+        using = [c for c in psutil.net_connections("tcp") if c.laddr and c.laddr.port == port]
     except psutil.AccessDenied:
-        found = []
-    for connection in found:
+        using = []
+    for connection in sorted(using, key=lambda c: c.status != psutil.CONN_LISTEN):
         if connection.pid:
             try:
                 command = " ".join(psutil.Process(connection.pid).cmdline())
             except psutil.Error:
                 command = "its command is not visible"
             return f"pid {connection.pid} ({command[:120]})"
+    if using:
+        return f"a connection that is ending ({using[0].status}); it is free again within a minute"
     return "a process of another user"
 
 

@@ -36,6 +36,7 @@ EXIT_PERMANENT = 78  # EX_CONFIG: starting again cannot help
 _WORKERS = 2
 _KEEP_ALIVE_S = 600
 _GRACE_S = 3
+_WS_BYTES = 64 << 10  # of a client's message
 _HALT_S = 0.5  # time for a halted engine to say so before it ends
 
 log = logging.getLogger("nautilus")
@@ -148,6 +149,8 @@ class _Process(Generic[S]):
             server_header=False,
             date_header=False,
             backlog=4096,
+            ws_max_size=_WS_BYTES,
+            ws_per_message_deflate=False,
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=_GRACE_S,
         )

@@ -37,7 +37,7 @@ def main() -> None:
             theirs.append(timed([sys.executable, str(empty), "--help"], env))
         mine, peer = statistics.median(ours), statistics.median(theirs)
         print(f"nautilus --help {mine:.3f} s, an empty Typer application --help {peer:.3f} s, ratio {mine / peer:.2f}")
-        subprocess.run([nautilus, "up", "--port-offset", "23000", "-q"], env=env, check=True)
+        subprocess.run([nautilus, "up", "--port-offset", "15000", "-q"], env=env, check=True)
         try:
             health = statistics.median(timed([nautilus, "health", "--json"], env) for _ in range(ROUNDS))
             print(f"nautilus health, whole process: median {health:.3f} s")

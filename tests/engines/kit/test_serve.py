@@ -18,7 +18,7 @@ from engines.wire.health import HealthReport
 from engines.wire.settings import Settings
 from engines.wire.state import EngineState
 
-PORT = 8100 + 31_000
+PORT = 8100 + 12_000
 PROGRAM = """
 import msgspec
 from litestar import get, post
@@ -53,7 +53,7 @@ class Running:
         self.beats = Beats(self.beat_file, 1, create=True)
         read, self.control = os.pipe()
         settings = Settings(
-            state=folder, port_offset=31_000, bus_main_url=valkey_url, bus_market_url=valkey_url, token="secret",
+            state=folder, port_offset=12_000, bus_main_url=valkey_url, bus_market_url=valkey_url, token="secret",
             beat_file=self.beat_file, control_fd=read,
         )  # fmt: skip
         self.log = (folder / "log").open("w+")

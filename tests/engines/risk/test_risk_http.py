@@ -1,40 +1,27 @@
 """Risk over HTTP: what the load profile asks for is right, and mistakes are explained."""
 
 from collections.abc import Iterator
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from desk_rig import Desk, order
-from litestar.testing import TestClient, create_test_client
+from litestar.testing import TestClient
 
 from engines.kit import codec
-from engines.kit.runtime import Runtime
-from engines.kit.service import _explain
 from engines.risk import views
 from engines.risk.service import engine
-from engines.wire import manifest
-from engines.wire.errors import NautilusError
 from engines.wire.messages import Fill
+from tests.engines.http_rig import check_profile, client_of
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient[Any]]:
-    runtime = cast(Runtime[Any], SimpleNamespace(state=engine.initial()))
-    with create_test_client(list(engine.routes(runtime)), exception_handlers={NautilusError: _explain}) as made:
+    with client_of(engine) as made:
         yield made
 
 
 def test_every_reply_of_the_load_profile_passes_its_check(client: TestClient[Any]) -> None:
-    profile = manifest.pick(manifest.discover(), engine.name).load
-    computing = [request for request in profile if request.path != "/health"]
-    assert {request.mix for request in computing} == {"health", "compute"}
-    for request in computing:
-        value = client.get(request.path).json()
-        assert request.check is not None
-        for part in request.check.field.split("."):
-            value = value[part]
-        assert request.check.low <= value <= request.check.high
+    check_profile(client, engine)
 
 
 def test_mistakes_are_explained(client: TestClient[Any]) -> None:
