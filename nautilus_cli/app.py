@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 import typer
 
 from engines.wire.errors import NautilusError
+from engines.wire.version import VERSION
 from nautilus_cli import exits
 from nautilus_cli.exits import ExitCode
 from nautilus_cli.lazy import Entry, LazyGroup
@@ -82,11 +83,9 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        from importlib.metadata import version
-
         from nautilus_cli.console import Console
 
-        Console().show(f"nautilus {version('nautilus-ops')}")
+        Console().show(f"nautilus {VERSION}")
         raise typer.Exit
 
 

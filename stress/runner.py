@@ -17,6 +17,7 @@ from typing import Literal
 import msgspec
 
 from engines.wire.errors import NautilusError
+from engines.wire.version import VERSION
 from reports import records, runs, seal, verify
 from stress.fleet import MissionFleet
 from stress.history.journal import History
@@ -28,8 +29,6 @@ from stress.options import Options
 from stress.phases import Phases
 from stress.plan import plan
 from stress.progress import Listener, Progress
-
-VERSION = "0.1.0"
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -29,9 +29,9 @@ from engines.wire.messages import TOPICS, BusName
 from engines.wire.redis_bus import RedisBus
 from engines.wire.settings import Settings, from_env
 from engines.wire.state import EngineState
+from engines.wire.version import VERSION
 
 S = TypeVar("S")
-VERSION = "0.1.0"
 EXIT_PERMANENT = 78  # EX_CONFIG: starting again cannot help
 _WORKERS = 2
 _KEEP_ALIVE_S = 600

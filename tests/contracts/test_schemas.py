@@ -1,0 +1,18 @@
+"""Message and history schemas are frozen: what the code says is what docs/schemas/ publishes."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+_spec = importlib.util.spec_from_file_location("write_schemas", ROOT / "scripts" / "write_schemas.py")
+assert _spec is not None and _spec.loader is not None
+write_schemas = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(write_schemas)
+
+
+@pytest.mark.parametrize("name", ["messages.json", "history.json", "health.json"])
+def test_published_schema_is_the_codes(name: str) -> None:
+    published = (ROOT / "docs" / "schemas" / name).read_bytes()
+    assert published == write_schemas.schemas()[name], "a meant change? python scripts/write_schemas.py, and say so"
