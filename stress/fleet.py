@@ -16,7 +16,7 @@ from engines.wire.errors import NautilusError, NotRunning
 from engines.wire.redis_bus import RedisBus
 
 NAME = "mission"
-NICE = 5  # below the load generator, which must be on time on the same cores; engines compete among themselves
+NICE = 10  # below the load generator, which must be on time on the same cores; engines compete among themselves
 _TIMEOUT_S = 10.0
 
 

@@ -51,6 +51,7 @@ def settle(log: Path, *, keep: Sequence[int], files: int) -> None:
     """Own session, output to the log, every file but `keep` closed, `files` open files allowed."""
     with contextlib.suppress(PermissionError):  # a session leader already
         os.setsid()
+    be_as_nice_as_asked()
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1):
         signal.signal(number, signal.SIG_DFL)
@@ -66,6 +67,18 @@ def settle(log: Path, *, keep: Sequence[int], files: int) -> None:
     os.closerange(low, _open_files_limit())
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(files, hard) if hard >= 0 else files, hard))
+
+
+def be_as_nice_as_asked() -> None:
+    """Carry the inherited nice value over to the new session's group of tasks.
+
+    Linux shares the processor between sessions first (autogroups, see sched(7)), and a new session starts at nice 0:
+    without this a nice engine would take as much as one that is not.
+    """
+    nice = os.getpriority(os.PRIO_PROCESS, 0)
+    if LINUX and nice > 0:
+        with contextlib.suppress(OSError):  # a kernel without autogroups
+            Path("/proc/self/autogroup").write_text(str(nice), "ascii")
 
 
 def spawn(argv: Sequence[str], env: Mapping[str, str], log: Path, *, keep: Sequence[int] = (), files: int = 4096,

@@ -1,0 +1,24 @@
+"""A nice fleet is nice in its sessions' autogroups as well."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = """
+import os
+from pathlib import Path
+from engines.fleet import child
+os.nice(7)
+os.setsid()
+before = Path("/proc/self/autogroup").read_text()
+child.be_as_nice_as_asked()
+print(before.split()[-1], Path("/proc/self/autogroup").read_text().split()[-1])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this kernel has no autogroups")
+def test_a_new_session_takes_the_nice_value_over() -> None:
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0", "7"]
