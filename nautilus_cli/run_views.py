@@ -13,6 +13,10 @@ from reports.verify import Verification
 _TONES = {"EXCEEDED": Tone.GOOD, "ACHIEVED": Tone.GOOD, "MISSED": Tone.BAD, "INVALID": Tone.BAD, "UNKNOWN": Tone.WARN}
 
 
+_SIGNED = {"valid": "; the signature is valid", "unchecked": "; it is signed, and there is no key to check that with"}
+_SIGNED |= dict.fromkeys(("wrong", "absent", "unsigned"), "")
+
+
 def verdict(label: str) -> Cell:
     """A verdict in its tone."""
     return Cell(label, _TONES.get(label, Tone.PLAIN))
@@ -51,7 +55,7 @@ def runs_table(found: Sequence[RunInfo]) -> Table:
 def verification_words(checked: Verification) -> str:
     """The outcome of a verification in one line."""
     if checked.ok:
-        return f"ok: {checked.figures} figures recomputed from the records, all as reported"
+        return f"ok: {checked.figures} figures recomputed from the records, all as reported{_SIGNED[checked.signature]}"
     if checked.status == "interrupted":
         return f"interrupted: the run was never sealed; {checked.figures} figures recomputed, none differs"
     return f"mismatch: {len(checked.mismatches)} of what is reported is not what the records say"

@@ -77,6 +77,12 @@ def merge(intervals: Iterable[Interval], unit: str) -> Distribution | None:
     return Distribution(total, mean, at(50.0), at(99.0), at(99.9), at(100.0))
 
 
+def highest(indices: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The highest value that each HDR index stands for, in the log's unit: what a percentile is reported as."""
+    lowest, width = _bounds(indices)
+    return lowest + width - 1
+
+
 def _sum(counts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
     merged = np.zeros(max((len(item) for item in counts), default=0), dtype=np.int64)
     for item in counts:

@@ -7,16 +7,31 @@ from pathlib import Path
 
 import msgspec
 
-from reports import chain, plots, render_html, render_json, render_markdown, seal, summary
+from reports import (
+    chain,
+    plots,
+    render_html,
+    render_json,
+    render_junit,
+    render_markdown,
+    render_openmetrics,
+    seal,
+    summary,
+)
 from reports.compose import compose
 from reports.errors import ReportError
 from reports.history import HISTORY
 from reports.model import Report
 from reports.records import Run, decode
 
-FORMATS = ("json", "md", "html")
+FORMATS = ("json", "md", "html", "junit", "openmetrics")
+USUAL = ("json", "md", "html")
+"""The formats of every run; the others are rendered when asked for."""
 REPORT_MD, REPORT_HTML, RESULTS = "REPORT.md", "report.html", "results.json"
+JUNIT, OPENMETRICS = "junit.xml", "openmetrics.txt"
+OPTIONAL = frozenset({JUNIT, OPENMETRICS})
 PLOTS = "plots"
+_FORMAT_OF = {JUNIT: "junit", OPENMETRICS: "openmetrics"}
 
 
 @dataclass(frozen=True)
@@ -44,10 +59,12 @@ def documents(report: Report, drawn: Iterable[str]) -> dict[str, bytes]:
         render_json.results_name(report): render_json.dump(render_json.results_document(report)),
         RESULTS: render_json.dump(render_json.run_document(report)),
         REPORT_MD: render_markdown.render(report, tuple(drawn)).encode(),
+        JUNIT: render_junit.render(report).encode(),
+        OPENMETRICS: render_openmetrics.render(report).encode(),
     }
 
 
-def render(folder: Path, formats: Iterable[str] = FORMATS, with_plots: bool = True) -> list[Path]:
+def render(folder: Path, formats: Iterable[str] = USUAL, with_plots: bool = True) -> list[Path]:
     """Write the documents into the run folder, each at once or not at all; returns what was written.
 
     Raises ReportError when there is nothing to report, a format is unknown, or the folder cannot be written.
@@ -64,7 +81,7 @@ def render(folder: Path, formats: Iterable[str] = FORMATS, with_plots: bool = Tr
         for name, svg in drawn.items():
             written.append(_write(folder / PLOTS / f"{name}.svg", svg.encode()))
         for name, content in documents(report, plot_names(folder)).items():
-            if name.rpartition(".")[2] in wanted:
+            if _FORMAT_OF.get(name, name.rpartition(".")[2]) in wanted:
                 written.append(_write(folder / name, content))
         if "html" in wanted:
             written.append(_write(folder / REPORT_HTML, render_html.render(report, drawn).encode()))

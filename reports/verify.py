@@ -12,7 +12,7 @@ from typing import Literal, cast
 
 import msgspec
 
-from reports import render_html, render_json, runs, seal, summary
+from reports import render_html, render_json, runs, seal, signature, summary
 from reports.compose import compose
 from reports.figures import Value
 from reports.history import HISTORY, History
@@ -42,13 +42,17 @@ class Verification:
     status: Literal["ok", "mismatch", "interrupted"]
     figures: int
     mismatches: tuple[Mismatch, ...]
+    signature: signature.State
 
 
-def verify(folder: Path) -> Verification:
-    """Check a run folder. Raises ReportError when it holds no history."""
+def verify(folder: Path, key: bytes | None = None) -> Verification:
+    """Check a run folder; with a key, its signature too. Raises ReportError when it holds no history."""
     data = summary.read(folder)
     history = data.history
     sealed, found = _seal(folder)
+    signed = signature.check(folder, key)
+    if sealed and signed in ("wrong", "absent"):
+        found.append(Mismatch(signature.SIGNATURE, "signed with the key that was given", signed))
     found += _history(history, sealed)
     figures = 0
     if history.run is None:
@@ -59,10 +63,10 @@ def verify(folder: Path) -> Verification:
         found += differences
         found += _documents(folder, report, sealed)
     if found:
-        return Verification(False, "mismatch", figures, tuple(found))
+        return Verification(False, "mismatch", figures, tuple(found), signed)
     if not sealed:
-        return Verification(False, "interrupted", figures, ())
-    return Verification(True, "ok", figures, ())
+        return Verification(False, "interrupted", figures, (), signed)
+    return Verification(True, "ok", figures, (), signed)
 
 
 def _seal(folder: Path) -> tuple[bool, list[Mismatch]]:
@@ -174,7 +178,8 @@ def _documents(folder: Path, report: Report, sealed: bool) -> Iterator[Mismatch]
     for name, content in fresh.items():
         path = folder / name
         if not path.is_file():
-            if sealed and name != render_json.results_name(report):  # whose absence is told already
+            told = name == render_json.results_name(report)  # its absence, already
+            if sealed and not told and name not in runs.OPTIONAL:
                 yield Mismatch(name, "as rendered", "missing")
         elif path.read_bytes() != content:
             yield Mismatch(name, "as rendered", "differs from a fresh rendering")

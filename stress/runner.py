@@ -18,7 +18,7 @@ import msgspec
 
 from engines.wire.errors import NautilusError
 from engines.wire.version import VERSION
-from reports import records, runs, seal, verify
+from reports import records, runs, seal, signature, verify
 from stress.fleet import MissionFleet
 from stress.history.journal import History
 from stress.history.samples import Sampler
@@ -48,7 +48,9 @@ def run(mission: Mission, options: Options, on_progress: Listener) -> Outcome:
 
     Raises:
         NautilusError: the fleet cannot start, or the record cannot be written.
+        ReportError: the signing key of the environment is none.
     """
+    key = signature.key_of()
     now = datetime.datetime.now().astimezone()
     run_id = f"{now:%Y%m%d_%H%M%S}_{mission.name}"
     folder = (options.runs / run_id).absolute()
@@ -62,7 +64,9 @@ def run(mission: Mission, options: Options, on_progress: Listener) -> Outcome:
         fleet.keep_logs(folder / "logs")
         runs.render(folder, with_plots=options.plots)
         seal.seal(folder)
-        checked = verify.verify(folder)
+        if key is not None:
+            signature.sign(folder, key)
+        checked = verify.verify(folder, key)
     document = msgspec.json.decode((folder / runs.RESULTS).read_bytes(), type=dict[str, object])
     return Outcome(
         run_id=run_id,

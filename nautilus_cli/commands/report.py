@@ -1,20 +1,18 @@
 """`nautilus report`: runs of missions, always from their records."""
 
 import enum
-from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 import typer
 
-from engines.wire.errors import UnknownName
 from nautilus_cli import flags, run_views
+from nautilus_cli.commands import report_compare
 from nautilus_cli.console import Console
 from nautilus_cli.exits import ExitCode
+from nautilus_cli.runs_found import RUNS, find
 from nautilus_cli.words import count
-from reports import render_json, runs, verify
-from reports.errors import ReportError
-from reports.history import HISTORY
+from reports import render_json, runs, signature, verify
 from reports.verify import Mismatch
 
 app = typer.Typer(
@@ -22,7 +20,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="List, show, render and verify the runs of missions.",
 )
-RUNS = Path("runs")
 
 Run = Annotated[
     str | None, typer.Argument(metavar="RUN", help="A run's folder or its id; the newest under --runs when left out.")
@@ -37,9 +34,11 @@ class Format(enum.StrEnum):
     JSON = "json"
     MD = "md"
     HTML = "html"
+    JUNIT = "junit"
+    OPENMETRICS = "openmetrics"
 
 
-Formats = Annotated[list[Format] | None, typer.Option("--format", help="Which documents; all when left out.")]
+Formats = Annotated[list[Format] | None, typer.Option("--format", help="Which; when left out: json, md, html.")]
 
 
 class RunEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,26 +77,7 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
     status: Literal["ok", "mismatch", "interrupted"]
     figures: int
     mismatches: tuple[Mismatch, ...]
-
-
-def find(run: str | None, root: Path) -> Path:
-    """The folder of a run.
-
-    Raises:
-        UnknownName: there is no such run, with the nearest one.
-        ReportError: there is no run at all.
-    """
-    if run is not None and ((Path(run) / HISTORY).is_file() or Path(run).is_dir()):
-        return Path(run).absolute()
-    found = runs.list_runs(root)
-    if run is None:
-        if not found:
-            raise ReportError(f"There is no run in {root.absolute()}.", "", "nautilus stress flash-crash")
-        return found[-1].folder.absolute()
-    for info in found:
-        if run in (info.run_id, info.folder.name):
-            return info.folder.absolute()
-    raise UnknownName("run", run, (info.run_id for info in found))
+    signature: signature.State
 
 
 @app.command(name="list")
@@ -164,7 +144,7 @@ def render(
     console = Console(as_json, quiet)
     folder = find(run, root)
     console.say(f"Rendering {folder.name} ...")
-    files = tuple(str(path) for path in runs.render(folder, formats or runs.FORMATS, plots))
+    files = tuple(str(path) for path in runs.render(folder, formats or runs.USUAL, plots))
     if as_json:
         console.document(Rendered(folder=str(folder), files=files))
     else:
@@ -177,7 +157,7 @@ def verify_(run: Run = None, root: flags.Runs = RUNS, as_json: flags.Json = Fals
     console = Console(as_json, quiet)
     folder = find(run, root)
     console.say(f"Verifying {folder} ...")
-    checked = verify.verify(folder)
+    checked = verify.verify(folder, signature.key_of())
     if as_json:
         console.document(
             Verified(
@@ -186,6 +166,7 @@ def verify_(run: Run = None, root: flags.Runs = RUNS, as_json: flags.Json = Fals
                 status=checked.status,
                 figures=checked.figures,
                 mismatches=checked.mismatches,
+                signature=checked.signature,
             )
         )
     else:
@@ -195,3 +176,7 @@ def verify_(run: Run = None, root: flags.Runs = RUNS, as_json: flags.Json = Fals
     if not checked.ok:
         console.say("Next: nautilus report show --full, and compare with the records in that folder")
     raise typer.Exit(ExitCode.OK if checked.ok else ExitCode.FAILED)
+
+
+app.command()(report_compare.compare)
+app.command()(report_compare.trend)
