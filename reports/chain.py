@@ -16,15 +16,6 @@ HEAD = len(GENESIS) * 2 + 2
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
-    """A line whose checksum and link hold."""
-
-    number: int
-    crc: str
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Broken:
     """The first line that does not hold; nothing behind it is trusted. ``tail`` when it is the file's last."""
 
@@ -40,26 +31,32 @@ def link(previous: str, payload: bytes) -> tuple[str, bytes]:
     return crc, crc.encode("ascii") + b" " + covered + b"\n"
 
 
-def walk(lines: Iterable[bytes]) -> Iterator[Whole | Broken]:
-    """Check lines (each with its newline) in order; stop after the first that is broken."""
-    previous = GENESIS
+def walk(lines: Iterable[bytes]) -> Iterator[bytes | Broken]:
+    """The JSON of each line (given with its newline) in order; after the first that is broken, that and no more."""
+    previous = GENESIS.encode("ascii")
+    checksum = google_crc32c.value
     pending = iter(lines)
     for number, line in enumerate(pending, start=1):
-        why = _fault(line, previous)
-        if why is not None:
-            yield Broken(number, why, tail=next(pending, None) is None)
+        whole = (
+            line[-1:] == b"\n"
+            and line[9:17] == previous
+            and line[8:9] == b" " == line[17:18]
+            and len(line) > HEAD + 1
+            and b"%08x" % checksum(line[9:-1]) == line[:8]
+        )
+        if not whole:
+            yield Broken(number, _fault(line, previous), tail=next(pending, None) is None)
             return
-        previous = line[: len(GENESIS)].decode("ascii")
-        yield Whole(number, previous, line[HEAD:-1])
+        previous = line[:8]
+        yield line[HEAD:-1]
 
 
-def _fault(line: bytes, previous: str) -> str | None:
+def _fault(line: bytes, previous: bytes) -> str:
+    """Why a line does not hold."""
     if not line.endswith(b"\n"):
         return "cut in mid-line"
     if len(line) <= HEAD + 1 or line[8:9] != b" " or line[17:18] != b" ":
         return "not of the form 'crc prev json'"
-    if line[9:17] != previous.encode("ascii"):
+    if line[9:17] != previous:
         return "its link does not name the line before it"
-    if line != link(previous, line[HEAD:-1])[1]:
-        return "its checksum does not match"
-    return None
+    return "its checksum does not match"

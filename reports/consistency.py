@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from reports.history import History
 from reports.latency import Logs, merge
 from reports.measures import bus
-from reports.records import Alert, Generator, Halt, Hop, Ledger, Load, LoadSummary, Memory, Observer
+from reports.records import Alert, Generator, Halt, Hop, Ledger, LoadSummary, Memory, Observer
 
 LAG_TOLERANCE = 0.01
 """Relative: an HDR log keeps three significant digits, a record may state the exact percentile."""
@@ -33,9 +33,7 @@ def check(history: History, logs: Logs) -> list[Disagreement]:
 
 
 def _load(history: History, logs: Logs) -> Iterator[Disagreement]:
-    seconds: dict[tuple[str, str], list[Load]] = {}
-    for load in history.of(Load):
-        seconds.setdefault((load.phase, load.engine), []).append(load)
+    loads = history.loads
     summaries = history.of(LoadSummary)
     for summary in summaries:
         name = f"{summary.phase}/{summary.engine}"
@@ -48,14 +46,14 @@ def _load(history: History, logs: Logs) -> Iterator[Disagreement]:
         counted = sum(int(interval.counts.sum()) for interval in logs.get(summary.hlog, ()))
         if summary.hlog in logs and counted != summary.scheduled:
             yield Disagreement("load", f"{name}: {summary.scheduled} due, but {counted} in {summary.hlog}")
-        own = seconds.get((summary.phase, summary.engine), [])
+        own = loads.at(summary.phase, summary.engine)
         for field in ("scheduled", "sent", "done", "unsent"):
-            total, stated = sum(getattr(load, field) for load in own), getattr(summary, field)
+            total, stated = int(loads.column(field)[own].sum()), getattr(summary, field)
             if total != stated:
                 yield Disagreement("load", f"{name}: {field} is {stated} in the summary, {total} over its seconds")
-        if failed != sum(sum(load.failed.values()) for load in own):
+        if failed != int(loads.column("failed")[own].sum()):
             yield Disagreement("load", f"{name}: the failures of the summary are not those of its seconds")
-    for phase, engine in sorted(seconds.keys() - {(summary.phase, summary.engine) for summary in summaries}):
+    for phase, engine in sorted(loads.pairs() - {(summary.phase, summary.engine) for summary in summaries}):
         yield Disagreement("load", f"{phase}/{engine}: has seconds, but no summary")
 
 

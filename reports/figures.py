@@ -1,6 +1,6 @@
 """A figure: one value that a report shows, how it was computed and from what."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass, field
 
 from reports.history import HISTORY
@@ -63,9 +63,9 @@ class Figures:
         return len(self.by_id)
 
 
-def in_history(kind: str, records: Iterable[object], **where: str) -> Evidence:
-    """Evidence for the records of one kind with the given field values; ``records`` are counted."""
-    return Evidence(HISTORY, (("type", kind), *where.items()), sum(1 for _ in records))
+def in_history(kind: str, records: Sized | int, **where: str) -> Evidence:
+    """Evidence for the records of one kind with the given field values: these, or so many."""
+    return Evidence(HISTORY, (("type", kind), *where.items()), records if isinstance(records, int) else len(records))
 
 
 def known(values: Iterable[float | int | None], fold: Callable[[list[float]], float]) -> float | None:

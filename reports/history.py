@@ -1,16 +1,17 @@
 """Reading a run's history back: all that is whole, and in words what is not."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 
 from reports import chain
+from reports.bulk import Levels, Loads, Probes
 from reports.errors import ReportError
-from reports.records import SCHEMA_VERSION, AnyRecord, End, Phase, Record, Run, decode
+from reports.records import SCHEMA_VERSION, AnyRecord, End, Health, Level, Load, Phase, Record, Run, decode
 
 HISTORY = "history.jsonl"
 
@@ -19,16 +20,22 @@ R = TypeVar("R", bound=Record)
 
 @dataclass(frozen=True)
 class History:
-    """``records`` in file order; ``broken`` tells where the file stops being whole; ``problems`` tells of whole lines
-    that this version cannot take for records.
+    """``records`` in file order, but for the bulk kinds, which have columns. ``first`` and ``last`` are of all kinds.
+    ``broken`` tells where the file stops being whole; ``problems`` tells of whole lines that this version cannot take
+    for records.
     """
 
     records: tuple[AnyRecord, ...]
+    first: AnyRecord | None = None
+    last: AnyRecord | None = None
+    loads: Loads = field(default_factory=Loads)
+    probes: Probes = field(default_factory=Probes)
+    levels: Levels = field(default_factory=Levels)
     broken: str | None = None
     problems: tuple[str, ...] = ()
 
     def of(self, kind: type[R]) -> list[R]:
-        """All records of a kind, in order."""
+        """All records of a kind, in order; none of the bulk kinds."""
         return list(cast(list[R], self._by_kind.get(kind, [])))
 
     @cached_property
@@ -41,14 +48,12 @@ class History:
     @property
     def run(self) -> Run | None:
         """The first record, when it is what it must be."""
-        first = self.records[0] if self.records else None
-        return first if isinstance(first, Run) else None
+        return self.first if isinstance(self.first, Run) else None
 
     @property
     def end(self) -> End | None:
         """The last record, when the run came to an end of its own."""
-        last = self.records[-1] if self.records else None
-        return last if isinstance(last, End) else None
+        return self.last if isinstance(self.last, End) else None
 
     @cached_property
     def gap(self) -> str | None:
@@ -80,27 +85,37 @@ def read(folder: Path) -> History:
 
 
 def _collect(lines: Iterator[bytes]) -> History:
-    taken: list[AnyRecord] = []
+    loads, probes, levels = Loads(), Probes(), Levels()
+    bulk: dict[type[Record], Callable[[Any], None]] = {Load: loads.add, Health: probes.add, Level: levels.add}
+    kept: list[AnyRecord] = []
     problems: list[str] = []
+    first: AnyRecord | None = None
+    record: AnyRecord | None = None
     broken: str | None = None
-    for line in chain.walk(lines):
-        if isinstance(line, chain.Broken):
-            rest = "it is the last line" if line.tail else f"{1 + sum(1 for _ in lines)} lines after it are not read"
-            broken = f"{HISTORY} line {line.number}: {line.why}; {rest}"
+    number = 0
+    for payload in chain.walk(lines):
+        if isinstance(payload, chain.Broken):
+            rest = "it is the last line" if payload.tail else f"{1 + sum(1 for _ in lines)} lines after it are not read"
+            broken = f"{HISTORY} line {payload.number}: {payload.why}; {rest}"
             break
+        number += 1
         try:
-            record = decode(line.payload)
+            found = decode(payload)
         except msgspec.DecodeError as error:
-            problems.append(f"{HISTORY} line {line.number}: {error}")
+            problems.append(f"{HISTORY} line {number}: {error}")
             continue
-        if taken and record.mono_ns < taken[0].mono_ns:
-            problems.append(f"{HISTORY} line {line.number}: its clock is before the run's start")
+        record = found
+        first = first or record
+        if record.mono_ns < first.mono_ns:
+            problems.append(f"{HISTORY} line {number}: its clock is before the run's start")
+        take = bulk.get(type(record))
+        if take is not None:
+            take(record)
+            continue
+        kept.append(record)
         if isinstance(record, Run) and record.schema != SCHEMA_VERSION:
-            problems.append(
-                f"{HISTORY} line {line.number}: schema {record.schema}, this version reads {SCHEMA_VERSION}"
-            )
-        taken.append(record)
-    return History(tuple(taken), broken, tuple(problems))
+            problems.append(f"{HISTORY} line {number}: schema {record.schema}, this version reads {SCHEMA_VERSION}")
+    return History(tuple(kept), first, record, loads, probes, levels, broken, tuple(problems))
 
 
 def _open_phase(phases: list[Phase]) -> str | None:

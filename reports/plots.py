@@ -5,9 +5,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from reports.latency import Distribution, Interval, merge
 from reports.measures.load import in_phase, loaded_phases
-from reports.records import Halt, Level, Load, LoadSummary
+from reports.records import Halt, LoadSummary
 from reports.summary import RunData
 
 if TYPE_CHECKING:
@@ -45,38 +47,34 @@ def _svg(painter: "Callable[[Axes, RunData], bool]", data: RunData) -> str | Non
 
 def _price_path(axes: "Axes", data: RunData) -> bool:
     """Each symbol's price relative to its first one, with halts and pauses shaded; minutes of market time."""
-    levels = data.history.of(Level)
-    by_symbol: dict[str, list[Level]] = defaultdict(list)
-    for level in levels:
-        by_symbol[level.symbol].append(level)
-    if not levels:
+    levels = data.history.levels
+    if not len(levels):
         return False
-    origin = min(level.market_ns for level in levels)
-    for symbol, path in by_symbol.items():
-        if path[0].price > 0:
-            minutes = [(level.market_ns - origin) / 60e9 for level in path]
-            axes.plot(minutes, [100.0 * level.price / path[0].price for level in path], label=symbol, linewidth=1)
+    origin, end = int(levels.market_ns.min()), int(levels.market_ns.max())
+    for number, symbol in enumerate(levels.symbols.all()):
+        own = levels.symbol == number
+        price = levels.price[own]
+        if price[0] > 0:
+            axes.plot((levels.market_ns[own] - origin) / 60e9, 100.0 * price / price[0], label=symbol, linewidth=1)
     for halt in data.history.of(Halt):
-        end = halt.end_ns if halt.end_ns is not None else max(level.market_ns for level in levels)
+        until = halt.end_ns if halt.end_ns is not None else end
         name = " ".join(filter(None, (halt.kind, halt.symbol)))
-        axes.axvspan((halt.start_ns - origin) / 60e9, (end - origin) / 60e9, alpha=0.35, color="tab:red", label=name)
+        axes.axvspan((halt.start_ns - origin) / 60e9, (until - origin) / 60e9, alpha=0.35, color="tab:red", label=name)
     axes.set(xlabel="market time, minutes", ylabel="price, % of first", title="Price path")
     return True
 
 
 def _request_rate(axes: "Axes", data: RunData) -> bool:
     """Requests due and answered per second over the loaded phases, end to end."""
+    loads = data.history.loads
     offset = 0
     for phase in loaded_phases(data.history):
-        due: dict[int, int] = defaultdict(int)
-        done: dict[int, int] = defaultdict(int)
-        for load in in_phase(data.history.of(Load), phase):
-            due[load.second] += load.scheduled
-            done[load.second] += load.done
-        seconds = sorted(due)
-        axes.plot([offset + second for second in seconds], [due[s] for s in seconds], label=f"{phase}: due")
-        axes.plot([offset + second for second in seconds], [done[s] for s in seconds], label=f"{phase}: answered")
-        offset += len(seconds)
+        own = loads.phase == loads.phases.of(phase)
+        seconds, places = np.unique(loads.column("second")[own], return_inverse=True)
+        for field, words in (("scheduled", "due"), ("done", "answered")):
+            total = np.bincount(places, loads.column(field)[own], seconds.size)
+            axes.plot(offset + seconds, total, label=f"{phase}: {words}")
+        offset += seconds.size
     axes.set(xlabel="seconds under load", ylabel="requests/s", title="Request rate against schedule")
     return offset > 0
 

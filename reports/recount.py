@@ -3,12 +3,15 @@
 It shares no code with ``summary``: neither the record schemas nor the measures. Its tables read the fields by name.
 """
 
+import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 from reports import recount_hdr
-from reports.recount_sql import FIGURES, SAMPLE_FIGURES, VIEWS
+from reports.recount_hdr import HdrLogs
+from reports.recount_sql import BULK, FIGURES, READ, SAMPLE_FIGURES, VIEWS
 
 Number = float | str | None
 PER_MS = {"ns": 1e6, "us": 1e3, "ms": 1.0}
@@ -29,30 +32,45 @@ class Database(Protocol):
 
 def open_history(path: Path, db: Database) -> None:
     """Load the JSON part of each line into tables by record kind; lines that hold no JSON are left out."""
-    db.execute(
-        """
-        CREATE TABLE h AS
-        SELECT n, j->>'type' AS type, (j->>'mono_ns')::BIGINT AS mono_ns, j
-        FROM (SELECT n, TRY_CAST(substr(line, 19) AS JSON) AS j
-              FROM (SELECT row_number() OVER () AS n, line
-                    FROM read_csv(?, columns = {'line': 'VARCHAR'}, delim = chr(2), quote = '', escape = '',
-                                  header = false, auto_detect = false, strict_mode = false, comment = '')))
-        WHERE j IS NOT NULL
-        """,
-        [str(path)],
-    )
+    db.execute(READ, [str(path)])
     for view in VIEWS:
         db.execute(view)
 
 
-def recount(folder: Path, db: Database) -> dict[str, Number]:
+class Counts:
+    """How many records have which fields."""
+
+    def __init__(self, db: Database) -> None:
+        query = "SELECT type, phase, engine, count(*) FROM h WHERE j IS NULL GROUP BY ALL"
+        self._bulk = [
+            ({"type": str(kind), "phase": str(phase), "engine": str(engine)}, int(str(count)))
+            for kind, phase, engine, count in db.execute(query).fetchall()
+        ]
+        rows = db.execute("SELECT j FROM h WHERE j IS NOT NULL").fetchall()
+        self._others: dict[str, list[dict[str, object]]] = {}
+        for (text,) in rows:
+            record = json.loads(str(text))
+            self._others.setdefault(str(record.get("type")), []).append(record)
+
+    def where(self, fields: Mapping[str, str]) -> int:
+        """Records whose fields, as text, are these."""
+        kind = fields.get("type", "")
+        if kind in BULK:
+            return sum(count for own, count in self._bulk if all(own.get(key) == fields[key] for key in fields))
+        wanted = {key: value for key, value in fields.items() if key != "type"}
+        return sum(
+            all(str(record.get(key)) == value for key, value in wanted.items()) for record in self._others.get(kind, ())
+        )
+
+
+def recount(folder: Path, db: Database, logs: HdrLogs) -> dict[str, Number]:
     """Every figure of the run by its id, from an opened history."""
     found: dict[str, Number] = {}
     for query in FIGURES:
         found.update(_rows(db, query))
-    found.update(_load_latency(folder, db))
-    found.update(_generator(folder, db))
-    found.update(_hops(folder, db))
+    found.update(_load_latency(logs, db))
+    found.update(_generator(logs, db))
+    found.update(_hops(logs, db))
     found.update(_samples(folder, db))
     return found
 
@@ -78,12 +96,12 @@ def _statistics(total: Counter[int] | None, unit: str, fields: tuple[str, ...]) 
     return {field: values[field] for field in fields}
 
 
-def _load_latency(folder: Path, db: Database) -> dict[str, Number]:
+def _load_latency(logs: HdrLogs, db: Database) -> dict[str, Number]:
     found: dict[str, Number] = {}
     rows = db.execute("SELECT phase, engine, hlog, hlog_unit, scheduled FROM measured_load ORDER BY n").fetchall()
     scopes: dict[str, list[tuple[Counter[int] | None, str]]] = {}
     for phase, engine, hlog, unit, scheduled in rows:
-        total = recount_hdr.counts(folder / str(hlog))
+        total = logs.counts(str(hlog))
         whole = total if total and total.total() == scheduled else None
         for scope in (f"load.{phase}.{engine}", f"load.{phase}.all"):
             scopes.setdefault(scope, []).append((whole, str(unit)))
@@ -99,20 +117,20 @@ def _load_latency(folder: Path, db: Database) -> dict[str, Number]:
     return found
 
 
-def _generator(folder: Path, db: Database) -> dict[str, Number]:
+def _generator(logs: HdrLogs, db: Database) -> dict[str, Number]:
     query = "SELECT p.name, lag_hlog, hlog_unit FROM loaded_phases p LEFT JOIN last_generator g ON g.phase = p.name"
     found: dict[str, Number] = {}
     for phase, hlog, unit in db.execute(query).fetchall():
-        total = recount_hdr.counts(folder / str(hlog)) if hlog is not None else None
+        total = logs.counts(str(hlog)) if hlog is not None else None
         values = _statistics(total, str(unit), ("p50_ms", "p99_ms", "max_ms"))
         found.update({f"generator.{phase}.lag_{field}": value for field, value in values.items()})
     return found
 
 
-def _hops(folder: Path, db: Database) -> dict[str, Number]:
+def _hops(logs: HdrLogs, db: Database) -> dict[str, Number]:
     found: dict[str, Number] = {}
     for phase, name, hlog, unit, count in db.execute("SELECT * FROM last_hop").fetchall():
-        total = recount_hdr.counts(folder / str(hlog))
+        total = logs.counts(str(hlog))
         whole = total if total is not None and total.total() == count else None
         found[f"hop.{phase}.{name}.count"] = _number(count)
         values = _statistics(whole, str(unit), ("p50_ms", "p99_ms", "p999_ms", "max_ms"))

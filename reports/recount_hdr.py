@@ -15,6 +15,20 @@ _COMPRESSED, _PLAIN, _WORD_BITS = 0x1C849304, 0x1C849303, 0xF0
 _HEADER = struct.Struct(">IIIIQQd")
 
 
+class HdrLogs:
+    """The logs of one run folder, each decoded once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: dict[str, Counter[int] | None] = {}
+
+    def counts(self, name: str) -> Counter[int] | None:
+        """Counts by HDR slot of the log of that name; not to be changed.  None: missing or cannot be decoded."""
+        if name not in self._known:
+            self._known[name] = counts(self._folder / name)
+        return self._known[name]
+
+
 def counts(path: Path) -> Counter[int] | None:
     """Counts by HDR slot over all intervals of a log; None when it is missing or cannot be decoded."""
     total: Counter[int] = Counter()

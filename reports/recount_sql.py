@@ -8,6 +8,30 @@ def _view(kind: str, fields: str) -> str:
     return f"CREATE TABLE {kind} AS SELECT n, mono_ns, j, {columns} FROM h WHERE type = '{kind}'"  # noqa: S608 - literals
 
 
+_WIDE = (
+    "engine VARCHAR, status VARCHAR, response_ms DOUBLE, uptime_s DOUBLE, pid BIGINT, restarts BIGINT, error VARCHAR, "
+    "phase VARCHAR, second BIGINT, y DOUBLE, scheduled BIGINT, sent BIGINT, done BIGINT, unsent BIGINT, "
+    "failed MAP(VARCHAR|BIGINT)"
+)
+"""The fields of the kinds of which a long run has millions, taken out of the JSON in one pass."""
+BULK = ("health", "load", "level")
+
+
+def _structure() -> str:
+    """`_WIDE` as the structure that from_json takes."""
+    pairs = (part.split() for part in f"type VARCHAR, mono_ns BIGINT, {_WIDE}".split(","))
+    return "{" + ", ".join(f'"{name}": "{sql.replace("|", ", ")}"' for name, sql in pairs) + "}"
+
+
+_LINES = """(SELECT n, j FROM (SELECT row_number() OVER () AS n, substr(line, 19) AS j
+    FROM read_csv(?, columns = {'line': 'VARCHAR'}, delim = chr(2), quote = '', escape = '', header = false,
+                  auto_detect = false, strict_mode = false, comment = '')) WHERE json_valid(j))"""
+READ = f"""CREATE TABLE h AS SELECT n, f.* EXCLUDE (failed), coalesce(list_sum(map_values(f.failed)), 0) AS failures,
+    CASE WHEN f.type IN {BULK} THEN NULL ELSE CAST(j AS JSON) END AS j
+    FROM (SELECT n, j, from_json(j, '{_structure()}') AS f FROM {_LINES})"""  # noqa: S608 - literals
+"""Every line that holds JSON.  Of the bulk kinds only the fields above are kept: each is parsed once."""
+
+
 _SUM_FAILED = "coalesce(list_sum(map_values(CAST(j->'failed' AS MAP(VARCHAR, BIGINT)))), 0)"
 _SERVER = (
     "coalesce(list_sum(map_values(map_from_entries(list_filter(map_entries(CAST(j->'failed' AS MAP(VARCHAR, BIGINT))), "
@@ -18,15 +42,10 @@ VIEWS = (
     _view("phase", "name VARCHAR, event VARCHAR, measured BOOLEAN"),
     _view("boot", "engine VARCHAR, pid BIGINT, ready_s DOUBLE"),
     _view("fleet_boot", "seconds DOUBLE"),
-    _view(
-        "health",
-        "engine VARCHAR, status VARCHAR, response_ms DOUBLE, uptime_s DOUBLE, pid BIGINT, restarts BIGINT, "
-        "error VARCHAR, phase VARCHAR",
-    ),
+    "CREATE VIEW health AS SELECT * FROM h WHERE type = 'health'",
     _view("fleet_event", "engine VARCHAR, state VARCHAR"),
     _view("memory", "pss_bytes_total BIGINT"),
-    _view("load", "phase VARCHAR, second BIGINT, engine VARCHAR, y DOUBLE, scheduled BIGINT, sent BIGINT, done BIGINT, "
-                  "unsent BIGINT"),
+    "CREATE VIEW load AS SELECT * FROM h WHERE type = 'load'",
     _view(
         "load_summary",
         "phase VARCHAR, engine VARCHAR, scheduled BIGINT, sent BIGINT, done BIGINT, unsent BIGINT, seconds DOUBLE, "
@@ -194,7 +213,7 @@ SAMPLE_FIGURES = (
 DISAGREEMENTS = {
     "load": f"""SELECT EXISTS (SELECT * FROM load_summary WHERE scheduled <> done + unsent + {_SUM_FAILED})
         OR EXISTS (SELECT * FROM load_summary s LEFT JOIN
-             (SELECT phase, engine, sum(scheduled) a, sum(sent) b, sum(done) c, sum(unsent) d, sum({_SUM_FAILED}) e
+             (SELECT phase, engine, sum(scheduled) a, sum(sent) b, sum(done) c, sum(unsent) d, sum(failures) e
               FROM load GROUP BY phase, engine) l ON s.phase = l.phase AND s.engine = l.engine
              WHERE s.scheduled <> coalesce(a, 0) OR s.sent <> coalesce(b, 0) OR s.done <> coalesce(c, 0)
                 OR s.unsent <> coalesce(d, 0) OR {_SUM_FAILED.replace("j->", "s.j->")} <> coalesce(e, 0))

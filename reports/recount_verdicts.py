@@ -3,10 +3,10 @@
 import json
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 
 from reports import recount_hdr
 from reports.recount import PER_MS, Database, Number
+from reports.recount_hdr import HdrLogs
 from reports.recount_sql import DISAGREEMENTS
 
 ORDER = ("EXCEEDED", "ACHIEVED", "NOT AVAILABLE", "UNKNOWN", "INVALID", "MISSED")
@@ -28,8 +28,8 @@ Found = tuple[float | None, str, float | None, str]
 class Verdicts:
     """Recomputes verdicts from recounted figures and the raw history."""
 
-    def __init__(self, folder: Path, db: Database, figures: dict[str, Number]) -> None:
-        self._folder = folder
+    def __init__(self, logs: HdrLogs, db: Database, figures: dict[str, Number]) -> None:
+        self._logs = logs
         self._db = db
         self._figures = figures
         self._run = json.loads(str(db.execute("SELECT j FROM run").fetchall()[0][0]))
@@ -132,16 +132,16 @@ class Verdicts:
     def _disagreeing(self) -> set[str]:
         found = {name for name, query in DISAGREEMENTS.items() if self._db.execute(query).fetchall()[0][0]}
         for hlog, scheduled in self._db.execute("SELECT hlog, scheduled FROM load_summary").fetchall():
-            total = recount_hdr.counts(self._folder / str(hlog))
+            total = self._logs.counts(str(hlog))
             if total is not None and total.total() != scheduled:
                 found.add("load")
         for hlog, count in self._db.execute("SELECT hlog, count FROM hop").fetchall():
-            total = recount_hdr.counts(self._folder / str(hlog))
+            total = self._logs.counts(str(hlog))
             if total is not None and total.total() != count:
                 found.add("hops")
         query = "SELECT lag_hlog, hlog_unit, lag_p50_ms, lag_p99_ms, lag_max_ms FROM generator"
         for hlog, unit, *stated in self._db.execute(query).fetchall():
-            total = recount_hdr.counts(self._folder / str(hlog))
+            total = self._logs.counts(str(hlog))
             for rank, said in zip((50.0, 99.0, 100.0), stated, strict=True) if total else ():
                 logged = recount_hdr.percentile(total or Counter(), rank) / PER_MS[str(unit)]
                 if abs(logged - float(str(said))) > max(0.01 * logged, 0.01):

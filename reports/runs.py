@@ -108,7 +108,7 @@ def _info(folder: Path) -> RunInfo | None:
     with (folder / HISTORY).open("rb") as file:
         first = next(chain.walk(file), None)
     try:
-        record = decode(first.payload) if isinstance(first, chain.Whole) else None
+        record = decode(first) if isinstance(first, bytes) else None
     except msgspec.DecodeError:
         return None
     if not isinstance(record, Run):

@@ -3,10 +3,9 @@
 from reports.figures import Figures
 from reports.history import History
 from reports.measures.bus import last_rows
-from reports.measures.fleet import final_health
 from reports.measures.load import loaded_phases
 from reports.model import Block, Bullets, Claim, Row, Section, Table, row
-from reports.records import Halt, Health, LoadSummary, Tape
+from reports.records import Halt, LoadSummary, Tape
 from reports.show import bare
 
 _HOPS = ("Stage", "Count", "p50 ms", "p99 ms", "p99.9 ms", "Max ms")
@@ -57,11 +56,10 @@ def executive_summary(history: History, figures: Figures) -> Section:
 def engine_health(history: History, figures: Figures) -> Section:
     """One row per engine: state at the end, response at rest, what it offers."""
     run = history.run
-    final = final_health(history)
-    last = {probe.engine: probe for probe in history.of(Health)}
+    last = history.probes.last
     rows: list[Row] = []
     for engine in run.engines if run else []:
-        probe = final.get(engine) or last.get(engine)
+        probe = last.get(engine)
         rows.append(
             row(
                 probe.title if probe else engine,

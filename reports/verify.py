@@ -17,7 +17,8 @@ from reports.compose import compose
 from reports.figures import Value
 from reports.history import HISTORY, History
 from reports.model import Report
-from reports.recount import Database, Number, open_history, recount
+from reports.recount import Counts, Database, Number, open_history, recount
+from reports.recount_hdr import HdrLogs
 from reports.recount_verdicts import Verdicts
 from reports.render_json import CriterionJson, EvidenceJson, FigureJson, ResultsJson
 
@@ -110,8 +111,9 @@ def _recount(folder: Path, report: Report, sealed: bool) -> tuple[int, list[Mism
 
 def _second_path(folder: Path, db: Database, results: ResultsJson) -> tuple[int, list[Mismatch]]:
     open_history(folder / HISTORY, db)
-    counted = recount(folder, db)
-    verdicts = Verdicts(folder, db, counted)
+    logs = HdrLogs(folder)
+    counted = recount(folder, db, logs)
+    verdicts = Verdicts(logs, db, counted)
     found = [
         *_figures(results["figures"], counted),
         *_criteria(results["run"]["criteria"], verdicts.all()),
@@ -148,28 +150,24 @@ def _criteria(
 
 
 def _evidence(folder: Path, db: Database, results: ResultsJson) -> Iterator[Mismatch]:
+    counts = Counts(db)
     checked: dict[str, str | None] = {}
     for owner in (*results["figures"], *results["run"]["criteria"]):
         for source in owner["evidence"]:
             name = f"evidence {source['file']} {source['where']} ({source['count']})"
             if name not in checked:
-                checked[name] = _missing(folder, db, source)
+                checked[name] = _missing(folder, counts, source)
             missing = checked[name]
             if missing is not None:
                 yield Mismatch(owner["id"], name, missing)
 
 
-def _missing(folder: Path, db: Database, source: EvidenceJson) -> str | None:
+def _missing(folder: Path, counts: Counts, source: EvidenceJson) -> str | None:
     if not (folder / source["file"]).is_file():
         return "no such file"
     if source["file"] != HISTORY:
         return None
-    where = source["where"]
-    query = "SELECT count(*) FROM h WHERE type = ?" + " AND j->>? = ?" * (len(where) - 1)
-    chosen = [where.get("type", "")]
-    for key, value in where.items():
-        chosen += [key, value] if key != "type" else []
-    count = db.execute(query, chosen).fetchall()[0][0]
+    count = counts.where(source["where"])
     return None if count == source["count"] else f"{count} records instead of {source['count']}"
 
 

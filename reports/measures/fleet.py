@@ -1,10 +1,15 @@
 """Figures about the engines: start, survival, availability, idle response, memory."""
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from reports.figures import Figure, in_history, known, mean
+import numpy as np
+
+from reports.bulk import HEALTHY, Mask, Probes
+from reports.figures import Figure, in_history
 from reports.history import History
-from reports.records import Boot, End, FleetBoot, FleetEvent, Health, Memory, Phase, Run
+from reports.records import Boot, End, FleetBoot, FleetEvent, Memory, Phase, Run
 
 IDLE = "idle"
 LOST_STATES = frozenset({"crashed", "failed", "backoff"})
@@ -14,13 +19,13 @@ LOST_STATES = frozenset({"crashed", "failed", "backoff"})
 def measure(history: History) -> Iterator[Figure]:
     """All fleet figures; engines in the order in which the run declares them."""
     run = history.run
-    health = history.of(Health)
+    probes = history.probes
     yield from _boot(history)
-    yield from _availability(health)
+    yield from _availability(probes)
     yield _memory(history.of(Memory))
     if run is None:
         return
-    final = final_health(history)
+    final = final_probes(history)
     yield Figure(
         "fleet.alive_at_end",
         _alive(run, history, final),
@@ -28,31 +33,59 @@ def measure(history: History) -> Iterator[Figure]:
         "engines whose last probe, after the last measured phase, is healthy with the pid they started with, no "
         "restart counted and no death reported by the supervisor",
         (
-            in_history("health", health),
+            in_history("health", probes),
             in_history("boot", history.of(Boot)),
             in_history("fleet_event", history.of(FleetEvent)),
         ),
     )
     for engine in run.engines:
-        yield from _engine(engine, history, [probe for probe in health if probe.engine == engine], final.get(engine))
+        yield from _engine(engine, history, final.get(engine))
 
 
-def final_health(history: History) -> dict[str, Health]:
+@dataclass(frozen=True, slots=True)
+class Final:
+    """What the last probe of an engine said."""
+
+    status: str
+    failed: bool
+    pid: int
+    restarts: int
+    uptime_s: float | None
+
+
+def final_probes(history: History) -> dict[str, Final]:
     """The last probe of each engine after the end of the last measured phase; empty when no such phase ended."""
     ends = [phase.mono_ns for phase in history.of(Phase) if phase.measured and phase.event == "end"]
-    if not ends:
+    probes = history.probes
+    if not ends or not len(probes):
         return {}
-    return {probe.engine: probe for probe in history.of(Health) if probe.mono_ns >= max(ends)}
+    statuses = probes.statuses.all()
+    late = probes.column("mono_ns") >= max(ends)
+    found: dict[str, Final] = {}
+    for engine in probes.engines.all():
+        places = np.flatnonzero(late & probes.of(engine))
+        if not places.size:
+            continue
+        at = int(places[-1])
+        uptime = float(probes.uptime_s[at])
+        found[engine] = Final(
+            statuses[int(probes.column("status")[at])],
+            bool(probes.column("failed")[at]),
+            int(probes.column("pid")[at]),
+            int(probes.column("restarts")[at]),
+            None if math.isnan(uptime) else uptime,
+        )
+    return found
 
 
-def _alive(run: Run, history: History, final: dict[str, Health]) -> int | None:
+def _alive(run: Run, history: History, final: dict[str, Final]) -> int | None:
     boots = {boot.engine: boot for boot in history.of(Boot)}
     if not run.engines or any(engine not in final or engine not in boots for engine in run.engines):
         return None
     died = {event.engine for event in history.of(FleetEvent) if event.state.lower() in LOST_STATES}
     return sum(
-        final[engine].status == "healthy"
-        and final[engine].error is None
+        final[engine].status == HEALTHY
+        and not final[engine].failed
         and final[engine].pid == boots[engine].pid
         and final[engine].restarts == 0
         and engine not in died
@@ -74,29 +107,33 @@ def _boot(history: History) -> Iterator[Figure]:
     yield Figure("fleet.boot_s", total, "s", "time until all engines were ready", (in_history("fleet_boot", fleet),))
 
 
-def _availability(health: list[Health]) -> Iterator[Figure]:
+def _availability(probes: Probes) -> Iterator[Figure]:
+    everything = np.ones(len(probes), np.bool_)
     yield Figure(
         "availability.percent",
-        availability(health),
+        availability(probes, everything),
         "%",
         "healthy answers of all health probes in all phases; a failed probe or another status counts against",
-        (in_history("health", health),),
+        (in_history("health", probes),),
     )
-    idle = [probe for probe in health if probe.phase == IDLE]
+    idle = probes.during(IDLE)
     yield Figure(
         "idle.response_ms",
-        known((probe.response_ms for probe in idle), mean),
+        _mean_response(probes, idle),
         "ms",
         "mean response time of all health probes of the idle phase, failed probes at their full time",
-        (in_history("health", idle, phase=IDLE),),
+        (in_history("health", int(idle.sum()), phase=IDLE),),
     )
 
 
-def availability(health: list[Health]) -> float | None:
-    """Share of probes that were answered ``healthy``, in per cent; None without a probe."""
-    if not health:
-        return None
-    return 100.0 * sum(probe.error is None and probe.status == "healthy" for probe in health) / len(health)
+def availability(probes: Probes, chosen: Mask) -> float | None:
+    """Share of the chosen probes that were answered ``healthy``, in per cent; None without a probe."""
+    count = int(chosen.sum())
+    return 100.0 * int((probes.ok & chosen).sum()) / count if count else None
+
+
+def _mean_response(probes: Probes, chosen: Mask) -> float | None:
+    return float(probes.response_ms[chosen].mean()) if chosen.any() else None
 
 
 def _memory(memory: list[Memory]) -> Figure:
@@ -109,11 +146,13 @@ def _memory(memory: list[Memory]) -> Figure:
     )
 
 
-def _engine(name: str, history: History, probes: list[Health], final: Health | None) -> Iterator[Figure]:
-    source = (in_history("health", probes, engine=name),)
+def _engine(name: str, history: History, final: Final | None) -> Iterator[Figure]:
+    probes = history.probes
+    own = probes.of(name)
+    idle = own & probes.during(IDLE)
+    source = (in_history("health", int(own.sum()), engine=name),)
+    idle_source = (in_history("health", int(idle.sum()), engine=name, phase=IDLE),)
     boots = [boot for boot in history.of(Boot) if boot.engine == name]
-    idle = [probe for probe in probes if probe.phase == IDLE]
-    idle_source = (in_history("health", idle, engine=name, phase=IDLE),)
     yield Figure(
         f"engine.{name}.ready_s",
         boots[-1].ready_s if boots else None,
@@ -123,14 +162,13 @@ def _engine(name: str, history: History, probes: list[Health], final: Health | N
     )
     yield Figure(
         f"engine.{name}.idle_response_ms",
-        known((probe.response_ms for probe in idle), mean),
+        _mean_response(probes, idle),
         "ms",
         "mean response time of its health probes in the idle phase",
         idle_source,
     )
-    yield Figure(
-        f"engine.{name}.availability_percent", availability(probes), "%", "healthy answers of all its probes", source
-    )
+    percent = availability(probes, own)
+    yield Figure(f"engine.{name}.availability_percent", percent, "%", "healthy answers of all its probes", source)
     last = "its last probe after the last measured phase"
     yield Figure(f"engine.{name}.status_at_end", final.status if final else None, "text", last, source)
     yield Figure(f"engine.{name}.uptime_s", final.uptime_s if final else None, "s", last, source)

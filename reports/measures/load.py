@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from typing import TypeVar
 
+import numpy as np
+
+from reports.bulk import Loads
 from reports.figures import Evidence, Figure, in_history, known
 from reports.history import History
 from reports.latency import Distribution, Logs, merge
@@ -11,7 +14,6 @@ from reports.records import (
     Calibration,
     Connections,
     Generator,
-    Load,
     LoadSummary,
     Phase,
 )
@@ -21,12 +23,12 @@ STRESSED = 0.5
 """Tape stress from which a second counts as the peak."""
 MERGED = "merged HDR counts of every scheduled request, failed and unsent ones at their full time"
 
-P = TypeVar("P", Load, LoadSummary, Generator, Connections)
+P = TypeVar("P", LoadSummary, Generator, Connections)
 
 
 def loaded_phases(history: History) -> list[str]:
     """Measured phases that carried load, in order of their start."""
-    loaded = {summary.phase for summary in history.of(LoadSummary)} | {load.phase for load in history.of(Load)}
+    loaded = {summary.phase for summary in history.of(LoadSummary)} | set(history.loads.phases.all())
     started = [phase.name for phase in history.of(Phase) if phase.measured and phase.event == "start"]
     return [name for name in dict.fromkeys(started) if name in loaded]
 
@@ -38,7 +40,7 @@ def measure(history: History, logs: Logs) -> Iterator[Figure]:
     for phase in phases:
         chosen = [summary for summary in summaries if summary.phase == phase]
         yield from _phase(phase, chosen, logs)
-        yield _stressed_rate(phase, in_phase(history.of(Load), phase))
+        yield _stressed_rate(phase, history.loads)
         yield from _generator(phase, in_phase(history.of(Generator), phase), logs)
         yield _connections(phase, in_phase(history.of(Connections), phase))
     measured = [summary for summary in summaries if summary.phase in phases]
@@ -112,15 +114,16 @@ def _scope(prefix: str, own: list[LoadSummary], logs: Logs, source: Evidence) ->
         yield Figure(f"{prefix}.{field}", value, "ms", MERGED, (source, *files))
 
 
-def _stressed_rate(phase: str, loads: list[Load]) -> Figure:
-    stressed = [load for load in loads if load.y is not None and load.y >= STRESSED]
-    seconds = {load.second for load in stressed}
+def _stressed_rate(phase: str, loads: Loads) -> Figure:
+    own = loads.phase == loads.phases.of(phase)
+    stressed = own & (loads.stress >= STRESSED)
+    seconds = np.unique(loads.column("second")[stressed]).size
     return Figure(
         f"load.{phase}.{ALL}.rps_stressed",
-        sum(load.done for load in stressed) / len(seconds) if seconds else None,
+        int(loads.column("done")[stressed].sum()) / seconds if seconds else None,
         "requests/s",
         "answers per second over the seconds in which the tape's stress is at least one half",
-        (in_history("load", loads, phase=phase),),
+        (in_history("load", int(own.sum()), phase=phase),),
     )
 
 
