@@ -3,15 +3,29 @@
 from nautilus_cli.console import Block
 from nautilus_cli.table import Column, Table
 from nautilus_cli.words import duration, number
-from stress.plan import MissionPlan
+from stress.plan import MissionPlan, TapePlan
 
 
 def plan_blocks(plan: MissionPlan) -> tuple[Block, ...]:
-    """Phases, facts, pins, and what would speak against them."""
+    """Phases and facts, then for each day its pins and what would speak against them."""
     phases = Table(
         (Column("phase"), Column("about", True), Column("what happens")),
         [(phase.name, duration(phase.seconds), phase.what) for phase in plan.phases],
     )
+    facts = {
+        "Mission": f"{plan.mission}: {plan.title}{' (quick)' if plan.quick else ''}, seed {plan.seed}",
+        "Takes": f"about {duration(plan.seconds)}, {plan.disk_mb:.0f} MB",
+        "Expected halts": ", ".join(plan.expected_halts) or "none",
+    }
+    return _lines(facts), "", phases, *(block for tape in plan.tapes for block in _tape(tape))
+
+
+def _tape(tape: TapePlan) -> tuple[Block, ...]:
+    facts = {
+        "Scenario": f"{tape.scenario}, {tape.date}, {tape.connections:,} connections",
+        "Rulebook": "; ".join(tape.rulebook),
+        "Conflicts": "; ".join(tape.conflicts) or "none",
+    }
     pins = Table(
         (Column("pin"), *(Column(name, True) for name in ("open", "high", "low", "close", "prior close", "volume"))),
         [
@@ -20,17 +34,12 @@ def plan_blocks(plan: MissionPlan) -> tuple[Block, ...]:
                 *(number(price, 2) for price in (pin.open, pin.high, pin.low, pin.close, pin.prior_close)),
                 number(pin.volume, 0),
             )
-            for pin in plan.pins
+            for pin in tape.pins
         ],
     )
-    facts = {
-        "Mission": f"{plan.mission}: {plan.title}{' (quick)' if plan.quick else ''}",
-        "Scenario": f"{plan.scenario}, {plan.date}, seed {plan.seed}",
-        "Takes": f"about {duration(plan.seconds)}, {plan.disk_mb:.0f} MB, {plan.connections:,} connections",
-        "Rulebook": "; ".join(plan.rulebook),
-        "Expected halts": ", ".join(plan.expected_halts) or "none",
-        "Conflicts": "; ".join(plan.conflicts) or "none",
-    }
+    return "", _lines(facts), "", pins, *(f"Note: {note}" for note in tape.notes)
+
+
+def _lines(facts: dict[str, str]) -> str:
     width = max(len(name) for name in facts)
-    lines = [f"{name:<{width}}  {text}" for name, text in facts.items()]
-    return "\n".join(lines), "", phases, "", pins, *(f"Note: {note}" for note in plan.notes)
+    return "\n".join(f"{name:<{width}}  {text}" for name, text in facts.items())

@@ -4,20 +4,20 @@ Loading returns every mistake at once.
 """
 
 import tomllib
+from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
 
-from engines.wire import scenario_file
 from engines.wire.errors import UnknownName, UsageError
 from reports.criteria import DOCUMENTED, RULES
+from stress.phase_specs import ROLES, AnySpec, Calibrate, Part, Spec, Storm, varied
 
 FOLDER = Path(__file__).parent / "missions"
 
-Seconds = Annotated[float, Meta(gt=0, le=86_400)]
-Share = Annotated[float, Meta(gt=0, le=1)]
+P = TypeVar("P", bound=Spec)
 
 
 class MissionErrors(UsageError):
@@ -29,49 +29,14 @@ class MissionErrors(UsageError):
         super().__init__(f"{len(mistakes)} mistake{'s' if len(mistakes) != 1 else ''} in {where}:\n{lines}\n")
 
 
-class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of a mission file."""
-
-
-class LoadSpec(_Part, frozen=True, kw_only=True):
-    """The load: `mix` names the requests of the manifests; the peak is `share` of the calibrated capacity, and the
-    rate follows the tape's stress y as `R_max (floor + (1 - floor) y)`.
-    """
-
-    mix: Literal["health", "compute"]
-    connections: Annotated[int, Meta(ge=13, le=60_000)]
-    share: Share = 0.7
-    floor: Share = 0.2
-    timeout_s: Seconds = 5.0
-    calibrate_s: Seconds = 8.0
-    calibrate_concurrency: Annotated[int, Meta(ge=1, le=4096)] = 64
-    calibrate_mixes: tuple[Literal["health", "compute"], ...] = ("compute", "health")
-
-
-class Times(_Part, frozen=True, kw_only=True):
-    """Lengths of the phases around the tape.  `lead_s`: from the replay's start to its measured window."""
-
-    idle_s: Seconds = 5.0
-    lead_s: Seconds = 15.0
-    drain_s: Seconds = 30.0
-
-
-class Quick(_Part, frozen=True, kw_only=True):
-    """What `--quick` changes."""
-
-    window_s: Seconds = 15.0
-    calibrate_s: Seconds = 3.0
-    idle_s: Seconds = 2.0
-
-
-class Criterion(_Part, frozen=True, kw_only=True):
+class Criterion(Part, frozen=True, kw_only=True):
     """A criterion by its id; `target` None takes the criterion's own."""
 
     id: str
     target: float | None = None
 
 
-class ExpectedHalt(_Part, frozen=True, kw_only=True):
+class ExpectedHalt(Part, frozen=True, kw_only=True):
     """A halt that the rulebook of the day gives."""
 
     kind: Literal["market-wide", "pause"]
@@ -79,26 +44,32 @@ class ExpectedHalt(_Part, frozen=True, kw_only=True):
     level: int = 0
 
 
-class Expected(_Part, frozen=True, kw_only=True):
+class Expected(Part, frozen=True, kw_only=True):
     """Declared outcomes, checked by set equality."""
 
     halts: tuple[ExpectedHalt, ...] = ()
     alerts: tuple[str, ...] = ()
 
 
-class Mission(_Part, frozen=True, kw_only=True):
+class Mission(Part, frozen=True, kw_only=True):
     """One mission."""
 
     name: str
     title: str
     summary: str
-    scenario: str
     seed: Annotated[int, Meta(ge=0)]
-    load: LoadSpec
+    phases: tuple[AnySpec, ...]
     criteria: tuple[Criterion, ...]
-    times: Times = Times()
-    quick: Quick = Quick()
     expect: Expected = Expected()
+
+    def of(self, kind: type[P]) -> tuple[P, ...]:
+        """Its phases of one role."""
+        return tuple(phase for phase in self.phases if isinstance(phase, kind))
+
+    def varied(self, *, quick: bool = False, full: bool = False) -> "Mission":
+        """The mission as `--quick` or `--full` would have it."""
+        phases = tuple(varied(phase, phase.quick if quick else phase.full if full else {}) for phase in self.phases)
+        return msgspec.structs.replace(self, phases=phases)
 
 
 def names() -> tuple[str, ...]:
@@ -137,6 +108,7 @@ def parse(text: str, where: str = "the mission") -> Mission:
     except tomllib.TOMLDecodeError as error:
         raise MissionErrors(where, [f"not TOML: {error}"]) from error
     mistakes = _fields(data, Mission, "")
+    mistakes += _phases(data.get("phases"))
     if not mistakes:
         mission = msgspec.convert(data, Mission)
         mistakes = _meaning(mission)
@@ -152,7 +124,9 @@ def _fields(data: dict[str, Any], kind: Any, prefix: str) -> list[str]:
     for key, field in fields.items():
         if key not in data:
             mistakes += [f"{prefix}{key} is missing"] if field.required else []
-        elif isinstance(field.type, type) and issubclass(field.type, _Part) and isinstance(data[key], dict):
+        elif kind is Mission and key == "phases":
+            continue  # each role has fields of its own
+        elif isinstance(field.type, type) and issubclass(field.type, Part) and isinstance(data[key], dict):
             mistakes += _fields(data[key], field.type, f"{prefix}{key}.")
         else:
             try:
@@ -162,17 +136,58 @@ def _fields(data: dict[str, Any], kind: Any, prefix: str) -> list[str]:
     return mistakes
 
 
+def _phases(tables: object) -> list[str]:
+    """Every mistake in the phases' tables."""
+    if tables is None:
+        return []  # told as missing
+    if not isinstance(tables, list) or not tables:
+        return ["phases: a mission has one phase at least, each a [[phases]] table"]
+    return [mistake for place, table in enumerate(tables) for mistake in _phase(table, f"phases[{place}].")]
+
+
+def _phase(table: object, prefix: str) -> list[str]:
+    """Every mistake in one phase, and in what --quick and --full make of it."""
+    if not isinstance(table, dict):
+        return [f"{prefix.rstrip('.')}: expected a table"]
+    role = table.get("role")
+    if role not in ROLES:
+        return [f"{prefix}role: {UnknownName('role', str(role), ROLES)}"]
+    own = {key: value for key, value in table.items() if key != "role"}
+    mistakes = _fields(own, ROLES[role], prefix)
+    if mistakes:
+        return mistakes
+    spec = msgspec.convert(table, ROLES[role])
+    own_words = tuple(spec.mistakes())
+    mistakes = [f"{prefix}{words}" for words in own_words]
+    for which in ("quick", "full"):
+        changes = getattr(spec, which)
+        found = _fields({**own, **changes}, ROLES[role], f"{prefix}{which}.") if changes else []
+        if changes and not found:
+            found = [f"{prefix}{which}.{words}" for words in varied(spec, changes).mistakes() if words not in own_words]
+        mistakes += found
+    return mistakes
+
+
 def _meaning(mission: Mission) -> list[str]:
-    """Mistakes that types do not show."""
+    """Mistakes between the parts."""
     mistakes = []
-    if mission.scenario not in scenario_file.names():
-        mistakes.append(f"scenario: {UnknownName('scenario', mission.scenario, scenario_file.names())}")
     known = {**RULES, **DOCUMENTED}
     mistakes += [f"criteria: {UnknownName('criterion', c.id, known)}" for c in mission.criteria if c.id not in known]
     if not mission.criteria:
         mistakes.append("criteria: a mission without a criterion proves nothing")
-    if mission.load.calibrate_concurrency > mission.load.connections:
-        mistakes.append("load.calibrate_concurrency: more than load.connections")
-    if mission.load.mix not in mission.load.calibrate_mixes:
-        mistakes.append(f"load.calibrate_mixes: the mix {mission.load.mix!r} of the load is not calibrated")
+    names = [step.name for phase in mission.phases for step in phase.plan()]
+    mistakes += [f"phases: two are called {name!r}; give one a name" for name in _repeated(names)]
+    calibrated: dict[str, int] = {}
+    for place, phase in enumerate(mission.phases):
+        if isinstance(phase, Calibrate):
+            calibrated |= dict.fromkeys(phase.mixes, phase.concurrency)
+        elif isinstance(phase, Storm):
+            if phase.mix not in calibrated:
+                mistakes.append(f"phases[{place}].mix: no calibration of {phase.mix!r} comes before it")
+            elif calibrated[phase.mix] > phase.connections:
+                mistakes.append(f"phases[{place}].connections: fewer than the calibration's concurrency")
     return mistakes
+
+
+def _repeated(names: list[str]) -> list[str]:
+    return [name for name, count in Counter(names).items() if count > 1]

@@ -12,6 +12,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     seed: int | None = None
     quick: bool = False
+    full: bool = False
     runs: Path = RUNS
     plots: bool = True
     argv: tuple[str, ...] = ()

@@ -26,9 +26,10 @@ from stress.history.stamp import stamp
 from stress.host import host_record
 from stress.mission import Mission
 from stress.options import Options
-from stress.phases import Phases
 from stress.plan import plan
 from stress.progress import Listener, Progress
+from stress.roles import carry_out
+from stress.run import Run
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -58,7 +59,7 @@ def run(mission: Mission, options: Options, on_progress: Listener) -> Outcome:
     with History.open(folder) as history:
         _begin(history, mission, options, run_id)
         sampler = Sampler(folder, fleet.pids)
-        ended = asyncio.run(_drive(Phases(mission, options, folder, fleet, history, on_progress), sampler))
+        ended = asyncio.run(_drive(Run(mission, options, folder, fleet, history, on_progress), sampler))
         history.append(ended)
     with _undisturbed(on_progress):
         fleet.keep_logs(folder / "logs")
@@ -105,7 +106,7 @@ def _begin(history: History, mission: Mission, options: Options, run_id: str) ->
             quick=options.quick,
             version=VERSION,
             argv=list(options.argv),
-            engines=[manifest.name for manifest in Phases.manifests()],
+            engines=[manifest.name for manifest in Run.manifests()],
             criteria=[records.CriterionTarget(id=c.id, target=c.target) for c in mission.criteria],
             plan=msgspec.to_builtins(mission),
             expect=records.Expect(
@@ -116,7 +117,7 @@ def _begin(history: History, mission: Mission, options: Options, run_id: str) ->
                 alerts=list(mission.expect.alerts),
                 ledger=[
                     records.LedgerKey(bus=bus, topic=topic, consumer=consumer)
-                    for bus, topic, consumer in Phases.consumers()
+                    for bus, topic, consumer in Run.consumers()
                 ],
             ),
         )
@@ -124,7 +125,7 @@ def _begin(history: History, mission: Mission, options: Options, run_id: str) ->
     history.append(host_record())
 
 
-async def _drive(phases: Phases, sampler: Sampler) -> records.End:
+async def _drive(going: Run, sampler: Sampler) -> records.End:
     """All phases; whatever ends them, the fleet is stopped."""
     loop = asyncio.get_running_loop()
     main = asyncio.current_task()
@@ -133,11 +134,11 @@ async def _drive(phases: Phases, sampler: Sampler) -> records.End:
     def interrupt() -> None:
         if interrupted.is_set():
             hurry.set()
-            phases.say("stopping", "without grace")
+            going.say("stopping", "without grace")
             return
-        phases.say("stopping", "the fleet stops; what was measured is kept; Ctrl-C again skips the grace")
+        going.say("stopping", "the fleet stops; what was measured is kept; Ctrl-C again skips the grace")
         interrupted.set()
-        if not phases.interrupt() and main is not None:
+        if not going.interrupt() and main is not None:
             main.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -145,10 +146,11 @@ async def _drive(phases: Phases, sampler: Sampler) -> records.End:
     status: Literal["complete", "interrupted", "failed"] = "complete"
     reason, sampling = "", False
     try:
-        await phases.boot()
+        await going.boot()
         sampler.start()
         sampling = True
-        await phases.measure()
+        for phase in going.mission.phases:
+            await carry_out(going, phase)
     except asyncio.CancelledError:
         status, reason = "interrupted", "interrupted by the operator"
     except NautilusError as error:
@@ -158,5 +160,5 @@ async def _drive(phases: Phases, sampler: Sampler) -> records.End:
             main.uncancel()
         if sampling:
             sampler.close()
-        await asyncio.to_thread(phases.fleet.down, now=hurry.is_set() or status != "complete")
+        await asyncio.to_thread(going.fleet.down, now=hurry.is_set() or status != "complete")
     return records.End(**stamp(), status=status, reason=reason)

@@ -9,7 +9,8 @@ from engines.wire.errors import UnknownName, UsageError
 from stress import mission as missions
 from stress.mission import FOLDER, MissionErrors, load, parse
 from stress.options import Options
-from stress.plan import phases, plan, scenario_of
+from stress.phase_specs import Calibrate, Idle, Storm, varied
+from stress.plan import plan
 
 FLASH = (FOLDER / "flash-crash.toml").read_text()
 
@@ -24,27 +25,58 @@ def test_all_mistakes_at_once() -> None:
     broken = (
         FLASH.replace('title = "Flash crash of 2010-05-06"\n', "")
         .replace("share = 0.7", "share = 7")
-        .replace("idle_s = 5\n", "idel_s = 5\n")
+        .replace("seconds = 5\n", "secnods = 5\n")
         .replace("seed = 20100506", 'seed = "x"')
+        .replace("quick = { seconds = 3 }", "quick = { seconds = 0 }")
     )
     with pytest.raises(MissionErrors) as caught:
         parse(broken, "broken.toml")
     text = "\n".join(caught.value.mistakes)
-    for part in ("title is missing", "load.share", "times.idel_s", "Did you mean 'idle_s'?", "seed: Expected `int`"):
+    for part in (
+        "title is missing",
+        "phases[0].secnods: ",
+        "Did you mean 'seconds'?",
+        "phases[1].quick.seconds: Expected `float` > 0",
+        "phases[2].share",
+        "seed: Expected `int`",
+    ):
         assert part in text
-    assert len(caught.value.mistakes) == 4
+    assert len(caught.value.mistakes) == 5
 
 
 def test_meaning_is_checked_too() -> None:
-    broken = (
-        FLASH.replace('"flash-crash-2010"', '"flash-crash-2011"')
-        .replace('id = "pss"', 'id = "ps"')
-        .replace('calibrate_mixes = ["compute", "health"]', 'calibrate_mixes = ["compute"]')
-    )
+    with pytest.raises(MissionErrors) as caught:
+        parse(FLASH.replace('"flash-crash-2010"', '"flash-crash-2011"'))
+    assert [m.partition(":")[0] for m in caught.value.mistakes] == ["phases[2].scenario"]
+    assert "Did you mean 'flash-crash-2010'?" in caught.value.mistakes[0]
+    broken = FLASH.replace('id = "pss"', 'id = "ps"').replace('mixes = ["compute", "health"]', 'mixes = ["compute"]')
     with pytest.raises(MissionErrors) as caught:
         parse(broken)
-    assert [m.partition(":")[0] for m in caught.value.mistakes] == ["scenario", "criteria", "load.calibrate_mixes"]
-    assert "Did you mean 'flash-crash-2010'?" in caught.value.mistakes[0]
+    assert [m.partition(":")[0] for m in caught.value.mistakes] == ["criteria", "phases[2].mix"]
+
+
+@pytest.mark.parametrize(
+    ("change", "mistake"),
+    [
+        (('role = "idle"', 'role = "idel"'), "phases[0].role: There is no role 'idel'. Did you mean 'idle'?"),
+        (("mixes = [", 'mixes = ["health", '), "phases[1].mixes: each mix once"),
+        (("connections = 5000", "connections = 20"), "phases[2].connections: fewer than the calibration's concurrency"),
+        (("[expect]", '[[phases]]\nrole = "idle"\n\n[expect]'), "phases: two are called 'idle'; give one a name"),
+    ],
+)
+def test_phases_that_cannot_be_flown(change: tuple[str, str], mistake: str) -> None:
+    assert change[0] in FLASH
+    with pytest.raises(MissionErrors) as caught:
+        parse(FLASH.replace(*change))
+    assert mistake in "\n".join(caught.value.mistakes)
+
+
+def test_a_mission_without_phases_does_nothing() -> None:
+    head, tail = FLASH.split("[[phases]]", 1)[0], FLASH[FLASH.index("[expect]") :]
+    with pytest.raises(MissionErrors, match="phases is missing"):
+        parse(head + tail)
+    with pytest.raises(MissionErrors, match="one phase at least"):
+        parse(f"{head}phases = []\n{tail}")
 
 
 def test_not_toml_and_not_there(tmp_path: Path) -> None:
@@ -68,16 +100,27 @@ def test_the_plan_says_what_will_happen() -> None:
     assert [p.name for p in whole.phases] == ["boot", "idle", "calibrate", "before", "window", "after", "close"]
     assert next(p.seconds for p in whole.phases if p.name == "window") == 60.0
     assert next(p.seconds for p in quick.phases if p.name == "window") == 15.0
-    assert whole.seconds == pytest.approx(sum(p.seconds for p in phases(mission, Options())), abs=0.1)
+    assert whole.seconds == pytest.approx(sum(p.seconds for p in whole.phases), abs=0.1)
     assert whole.expected_halts == ("pause ESX",)
-    assert [pin.symbol for pin in whole.pins] == ["SPX", "ESX", "AAPL", "GOOG", "IBM", "MSFT"]
-    spx = whole.pins[0]
+    (tape,) = whole.tapes
+    assert [pin.symbol for pin in tape.pins] == ["SPX", "ESX", "AAPL", "GOOG", "IBM", "MSFT"]
+    spx = tape.pins[0]
     assert (spx.high, spx.low, spx.prior_close) == (1167.58, 1065.79, 1165.87)  # the published index values
     assert plan(mission, Options(seed=5)).seed == 5
     assert msgspec.json.decode(msgspec.json.encode(whole))["schema"] == "nautilus.plan/1"
 
 
+def test_quick_changes_what_it_names_and_nothing_else() -> None:
+    mission = load("flash-crash")
+    quick = mission.varied(quick=True)
+    assert [phase.quick for phase in mission.phases] == [{"seconds": 2}, {"seconds": 3}, {"window_s": 15}]
+    assert quick.of(Idle)[0].seconds == 2.0
+    assert quick.of(Calibrate)[0].seconds == 3.0
+    assert quick.of(Calibrate)[0].concurrency == mission.of(Calibrate)[0].concurrency
+    assert mission.varied() == msgspec.structs.replace(mission, phases=tuple(varied(p, {}) for p in mission.phases))
+
+
 def test_quick_keeps_the_low_inside_the_window() -> None:
-    scenario = scenario_of(load("flash-crash"), Options(quick=True))
+    scenario = load("flash-crash").varied(quick=True).of(Storm)[0].tape()
     assert scenario.window.start < scenario.leg.low_at < scenario.window.end
     assert scenario.window.speed == 40

@@ -1,0 +1,57 @@
+"""After a storm: drain, then the ledger, halts, hops, memory and the last health."""
+
+import asyncio
+import time
+
+from hdrh.histogram import HdrHistogram
+
+from engines.wire.bus import Bus
+from reports import records
+from stress import settle
+from stress.history.samples import pss_bytes
+from stress.history.stamp import stamp
+from stress.phase_specs import Storm
+from stress.run import Run
+
+HOPS = (("risk", "trades", "tick-to-risk"), ("strategy", "bars", "tick-to-signal"), ("vpin", "trades", "tick-to-vpin"))
+
+
+async def carry_out(run: Run, spec: Storm, trace: str, began: float) -> None:
+    """Account for everything since `began` (monotonic seconds); `trace` is the measured window's."""
+    name = f"{spec.name}-after" if spec.name else "after"
+    run.phase(name, "start", measured=False)
+    run.say(name, "draining")
+    buses: dict[str, Bus] = {"main": run.fleet.bus("main"), "market": run.fleet.bus("market")}
+    try:
+        await settle.drained(buses, run.manifests(), spec.drain_s)
+        for row in await settle.ledger(buses, run.manifests(), time.monotonic() - began):
+            run.add(row)
+        for outcome in await settle.outcomes(buses["main"]):
+            run.add(outcome)
+        for engine, topic, hop in HOPS:
+            encoded = (await asyncio.to_thread(run.fleet.get, engine, "/hops")).get(f"{trace} {topic}")
+            if encoded is not None:
+                _hop(run, spec.window, hop, HdrHistogram.decode(encoded))
+        _hop(run, spec.window, "order-to-fill", await settle.order_to_fill(buses["main"], trace))
+    finally:
+        for bus in buses.values():
+            await bus.close()
+    _memory(run)
+    run.fleet.refresh()
+    run.phase(name, "end", measured=False)
+    await run.probe("end")
+
+
+def _hop(run: Run, phase: str, name: str, histogram: HdrHistogram) -> None:
+    record = settle.hop(run.folder, phase, name, histogram)
+    if record is not None:
+        run.add(record)
+
+
+def _memory(run: Run) -> None:
+    import psutil
+
+    sizes = {name: pss_bytes(psutil.Process(pid)) for name, pid in run.fleet.pids().items()}
+    known = {name: size for name, size in sizes.items() if size is not None}
+    if len(known) == len(sizes):
+        run.add(records.Memory(**stamp(), pss_bytes_total=sum(known.values()), per_process=known))

@@ -1,0 +1,105 @@
+"""A scenario's tape and the load that follows it, side by side; then every message drained and counted."""
+
+import asyncio
+import time
+from typing import Any
+
+from engines.wire.errors import NautilusError
+from engines.wire.scenario import Scenario
+from engines.wire.ticks import PRICE_SCALE
+from reports import records
+from stress.history.stamp import stamp
+from stress.load.plan import LoadPlan, OpenPhase
+from stress.phase_specs import Storm
+from stress.roles import account
+from stress.run import Run
+from stress.targets import STEP_S, phase_records, rate_curve, stress_curve, targets
+
+_OPENING_S = 8.0  # from the generator's start to its connections being open
+_PROBE_S = 1.0
+_REPLAY_S = 60.0
+
+
+async def carry_out(run: Run, spec: Storm) -> None:
+    """Replay the day, load its measured window, wait for the rest, account for everything."""
+    scenario = spec.tape()
+    began = time.monotonic()
+    lead = max(spec.lead_s, _OPENING_S)
+    window_at = time.monotonic_ns() + int(lead * 1e9)
+    await asyncio.to_thread(run.fleet.post, "marketdata", "/replay", _request(scenario, run.seed, window_at))
+    rate = rate_curve(stress_curve(scenario, STEP_S), run.capacity[spec.mix] * spec.share, spec.floor)
+    load = LoadPlan(
+        targets(run.manifests(), run.fleet.known(), spec.mix, spec.connections),
+        (OpenPhase(spec.window, rate, STEP_S),),
+        seed=run.seed,
+        timeout_s=spec.timeout_s,
+        start_ns=window_at,
+    )
+    run.phase(spec.window, "start", measured=True)
+    probing = asyncio.create_task(_watch(run, spec.window, window_at))
+    try:
+        result = await run.load(load, spec.window, stress_curve(scenario, 1.0))
+    finally:
+        probing.cancel()
+    for measured in result.phases:  # none when it was stopped before it began
+        for record in phase_records(measured, spec.mix, spec.connections):
+            run.add(record)
+    run.phase(spec.window, "end", measured=True)
+    run.go_on()
+    status = await _replayed(run)
+    _tape(run, scenario, status)
+    await account.carry_out(run, spec, f"r{status['replay']}/window", began)
+
+
+def _request(scenario: Scenario, seed: int, window_at: int) -> dict[str, object]:
+    return {
+        "scenario": scenario.name,
+        "seed": seed,
+        "window": {
+            "start": scenario.window.start.isoformat(),
+            "end": scenario.window.end.isoformat(),
+            "speed": scenario.window.speed,
+        },
+        "window_at_ns": window_at,
+    }
+
+
+async def _watch(run: Run, phase: str, window_at: int) -> None:
+    """Health of all engines, once a second while the window lasts."""
+    await asyncio.sleep(max(0.0, (window_at - time.monotonic_ns()) / 1e9))
+    while True:
+        await run.probe(phase)
+        await asyncio.sleep(_PROBE_S)
+
+
+async def _replayed(run: Run) -> dict[str, Any]:
+    """Wait for the rest of the day."""
+    until = time.monotonic() + _REPLAY_S
+    while time.monotonic() < until:
+        status: dict[str, Any] = await asyncio.to_thread(run.fleet.get, "marketdata", "/replay")
+        run.say("after", f"replaying the rest of the day: {status['state']}")
+        if status["state"] == "finished":
+            return status
+        if status["state"] == "failed":
+            break
+        await asyncio.sleep(0.25)
+    raise NautilusError(
+        "The replay did not finish.", str(status.get("error", "")), "Read logs/marketdata.log in the run folder."
+    )
+
+
+def _tape(run: Run, scenario: Scenario, status: dict[str, Any]) -> None:
+    window = status["window"]
+    run.add(
+        records.Tape(
+            **stamp(),
+            scenario=scenario.name,
+            seed=run.seed,
+            digest=status["digest"],
+            ticks=status["ticks"],
+            pins=[records.Pin(**pin) for pin in status["pins"]],
+            window=records.TapeWindow(start_ns=window["start_ns"], end_ns=window["end_ns"], speed=window["speed"]),
+        )
+    )
+    for symbol, market_ns, price in status["path"]:
+        run.add(records.Level(**stamp(), symbol=symbol, market_ns=market_ns, price=price / PRICE_SCALE))

@@ -1,0 +1,151 @@
+"""One run of a mission: its fleet, its history, and what every phase needs of both."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from engines.fleet.status import Event
+from engines.wire import manifest as manifest_files
+from engines.wire.errors import NautilusError
+from engines.wire.manifest import Manifest
+from engines.wire.messages import TOPICS
+from reports import records
+from stress.fleet import MissionFleet
+from stress.history.journal import History
+from stress.history.stamp import stamp
+from stress.load import runner as load_runner
+from stress.load.plan import LoadPlan
+from stress.load.result import LoadResult, LoadSecond
+from stress.mission import Mission
+from stress.options import Options
+from stress.plan import steps
+from stress.progress import Listener, Progress
+from stress.targets import second_records
+
+
+class Run:
+    """What the roles share.  `capacity`: requests per second by mix, as calibrated in this run."""
+
+    def __init__(
+        self,
+        mission: Mission,
+        options: Options,
+        folder: Path,
+        fleet: MissionFleet,
+        history: History,
+        on_progress: Listener,
+    ) -> None:
+        self.mission = mission.varied(quick=options.quick, full=options.full)
+        self.folder = folder
+        self.fleet = fleet
+        self.history = history
+        self.seed = mission.seed if options.seed is None else options.seed
+        self.capacity: dict[str, float] = {}
+        self.began = time.monotonic()
+        self._on_progress = on_progress
+        self._total = sum(step.seconds for step in steps(self.mission))
+        self._loading = False
+        self._stop = asyncio.Event()
+
+    def interrupt(self) -> bool:
+        """End the load under way, so that what it measured is recorded.  False: there is none to end."""
+        self._stop.set()
+        return self._loading
+
+    @staticmethod
+    def manifests() -> tuple[Manifest, ...]:
+        """All engines of the fleet."""
+        return manifest_files.discover()
+
+    @classmethod
+    def consumers(cls) -> list[tuple[str, str, str]]:
+        """Every (bus, topic, consumer) that the ledger must hold."""
+        return [(TOPICS[topic], topic, m.name) for m in cls.manifests() for topic in m.consumes]
+
+    # ---------------------------------------------------------------------------------------------- boot
+    async def boot(self) -> None:
+        """Bring the fleet up; raises when an engine does not become ready."""
+        self.say("boot", "starting")
+        began = time.monotonic()
+        loop = asyncio.get_running_loop()
+
+        def booted(event: Event) -> None:
+            loop.call_soon_threadsafe(self._booted, event)
+
+        status = await asyncio.to_thread(self.fleet.up, booted)
+        seconds = time.monotonic() - began
+        for engine in status.wanted:
+            if engine.boot_s is not None and engine.pid is not None:
+                self.add(
+                    records.Boot(**stamp(), engine=engine.name, port=engine.port, ready_s=engine.boot_s, pid=engine.pid)
+                )
+        self.add(records.FleetBoot(**stamp(), seconds=seconds, engines=len(status.wanted)))
+        if not status.healthy:
+            bad = ", ".join(f"{e.name} {e.state} ({e.cause})" for e in status.wanted if e.state != "ready")
+            raise NautilusError(
+                "The fleet did not become ready.", bad, "Read the logs in the run folder: logs/<engine>.log"
+            )
+
+    def _booted(self, event: Event) -> None:
+        if event.kind == "unit":
+            self.add(records.FleetEvent(**stamp(), engine=event.name, event=event.kind, state=event.state))
+        self.say("boot", f"{event.name} {event.state}", ready=event.ready, total=event.total)
+
+    # ------------------------------------------------------------------------------------------- helpers
+    async def load(self, plan: LoadPlan, phase: str, stress: Sequence[float] | None) -> LoadResult:
+        """Run a load; the seconds of `phase` are recorded, each with the tape's `stress` in it."""
+
+        def passed(line: LoadSecond) -> None:
+            if line.phase == phase:
+                for record in second_records(line, stress):
+                    self.add(record)
+            done = sum(counts.done for counts in line.targets.values())
+            is_open = sum(counts.open for counts in line.targets.values())
+            self.say(line.phase, f"second {line.second}", done=done, connections=is_open)
+
+        self._loading = True
+        try:
+            return await load_runner.run(plan, self.folder / "latency", passed, stop=self._stop)
+        finally:
+            self._loading = False
+
+    def go_on(self) -> None:
+        """Whoever interrupted a load meant the mission."""
+        if self._stop.is_set():
+            raise asyncio.CancelledError
+
+    async def probe(self, phase: str) -> None:
+        """Ask every engine for its health once."""
+        for report in await asyncio.to_thread(self.fleet.health):
+            self.add(
+                records.Health(
+                    **stamp(),
+                    engine=report.name,
+                    title=report.title,
+                    port=report.port,
+                    status=report.status,
+                    response_ms=report.response_ms if report.response_ms is not None else 2000.0,
+                    uptime_s=report.uptime_s,
+                    pid=report.pid,
+                    restarts=report.restarts,
+                    features=list(report.features),
+                    checks=[records.Check(name=c.name, status=c.status, detail=c.detail) for c in report.checks],
+                    error=report.error or None,
+                    phase=phase,
+                )
+            )
+        self.say(phase, "health")
+
+    def phase(self, name: str, event: str, *, measured: bool) -> None:
+        """A phase starts, or ends."""
+        self.add(records.Phase(**stamp(), name=name, event="start" if event == "start" else "end", measured=measured))
+        self.say(name, event)
+
+    def add(self, record: records.AnyRecord) -> None:
+        """Keep a record."""
+        self.history.append(record)
+
+    def say(self, phase: str, text: str, **facts: float | str) -> None:
+        """Tell the operator."""
+        self._on_progress(Progress(phase, text, time.monotonic() - self.began, self._total, facts))
