@@ -1,6 +1,6 @@
 """From figures and verdicts to a Report: the documented sections in their order, as far as measured."""
 
-from reports import criteria, sections, sections_run
+from reports import criteria, sections, sections_faults, sections_run
 from reports.conclusions import conclusions
 from reports.consistency import check
 from reports.criteria import Judged, Verdict
@@ -27,6 +27,7 @@ def compose(data: RunData) -> Report:
         sections.engine_health(history, figures),
         *sections.flash_crash(history, figures),
         *sections.buses(history, figures),
+        *sections_faults.faults(history, figures),
         _criteria(judged),
         sections_run.benchmarks(figures),
         sections_run.resilience(history, figures),

@@ -117,6 +117,13 @@ def _alive(case: Case) -> Measured:
     return Measured(figure.number, (figure,), target=float(len(case.run.engines)))
 
 
+def _healthy_at_end(case: Case) -> Measured:
+    figures = tuple(case.figures[f"engine.{engine}.status_at_end"] for engine in case.run.engines)
+    known = [figure.value for figure in figures if figure.value is not None]
+    healthy = float(sum(value == "healthy" for value in known)) if known and len(known) == len(figures) else None
+    return Measured(healthy, figures, target=float(len(case.run.engines)))
+
+
 def _throughput(case: Case) -> Measured:
     """The lowest of the phases that have stressed seconds at all."""
     figures = tuple(case.figures[f"load.{phase}.all.rps_stressed"] for phase in case.phases)
@@ -168,6 +175,12 @@ RULES: dict[str, Rule] = {
     "pss": Rule(
         "Proportional memory of the fleet", "bytes", "at most", 1.2e9, _figure("fleet.pss_peak_bytes"), "memory"
     ),
+    "recovery-complete": Rule("Faults not recovered from", "faults", "equal", 0.0, _figure("recovery.missing")),
+    "faults-proven": Rule(
+        "Faults not seen to be injected or healed", "faults", "equal", 0.0, _figure("faults.unproven"), rig=True
+    ),
+    "recovery-p95": Rule("Recovery from faults, p95", "s", "at most", 3.0, _figure("recovery.regain_p95_s")),
+    "healthy-at-end": Rule("Engines healthy at the end", "engines", "equal", None, _healthy_at_end),
     "tick-to-risk": Rule("Tick to risk, p99", "ms", "at most", None, _hop, "hops", informational=True),
 }
 

@@ -1,3 +1,4 @@
+# budget: one file lists every record, as the schema does
 """Schemas of the run history: one frozen struct per record kind, told apart by the field ``type``.
 
 Times: ``at`` is UTC wall clock (ISO 8601), ``mono_ns`` CLOCK_MONOTONIC in nanoseconds; market times are UTC nanoseconds
@@ -319,6 +320,38 @@ class FleetEvent(Record, frozen=True, kw_only=True):
     cause: str = ""
 
 
+class Fault(Record, frozen=True, kw_only=True):
+    """A fault was injected or healed on purpose.  `proof`: what was seen of it; `proven`: that it did happen."""
+
+    id: str
+    kind: str
+    target: str
+    event: Literal["inject", "heal"]
+    proven: bool
+    proof: str
+
+
+class Recovery(Record, frozen=True, kw_only=True):
+    """How the fleet came back from one fault: CLOCK_MONOTONIC stamps, None for what was not seen in time.
+
+    detected: the supervisor said so; restarted: a new process was there, or the old one ran again; healthy: every
+    engine that the fault touched answered healthy; regained: it took new messages again; drained: no consumer was
+    behind. `engines` are those whose availability the fault excuses until `regained_ns`.
+    """
+
+    id: str
+    kind: str
+    target: str
+    engines: list[str]
+    injected_ns: Count
+    healed_ns: Count | None = None
+    detected_ns: Count | None = None
+    restarted_ns: Count | None = None
+    healthy_ns: Count | None = None
+    regained_ns: Count | None = None
+    drained_ns: Count | None = None
+
+
 class Memory(Record, frozen=True, kw_only=True):
     """Proportional set size of the fleet's processes, by process name."""
 
@@ -342,7 +375,7 @@ class End(Record, frozen=True, kw_only=True):
 
 AnyRecord = (
     Run | Host | Phase | Boot | FleetBoot | Health | Calibration | Load | LoadSummary | Generator | Connections
-    | Ledger | Hop | Tape | Level | Halt | Alert | Observer | FleetEvent | Memory | Unavailable | End
+    | Ledger | Hop | Tape | Level | Halt | Alert | Observer | FleetEvent | Fault | Recovery | Memory | Unavailable | End
 )  # fmt: skip
 
 _decoder: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)

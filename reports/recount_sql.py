@@ -62,10 +62,17 @@ VIEWS = (
         "dead_lettered BIGINT, pending BIGINT, lost BIGINT, deliveries BIGINT, redeliveries BIGINT, reordered BIGINT",
     ),
     _view("hop", "phase VARCHAR, name VARCHAR, hlog VARCHAR, hlog_unit VARCHAR, count BIGINT"),
+    _view("fault", "event VARCHAR, proven BOOLEAN"),
+    _view("recovery", "id VARCHAR, injected_ns BIGINT, detected_ns BIGINT, restarted_ns BIGINT, healthy_ns BIGINT, "
+                      "regained_ns BIGINT, drained_ns BIGINT"),
+    """CREATE VIEW judged AS SELECT * FROM health WHERE NOT EXISTS (SELECT * FROM recovery r
+         WHERE health.mono_ns BETWEEN r.injected_ns AND coalesce(r.regained_ns, 9223372036854775807)
+           AND list_contains(CAST(r.j->'engines' AS VARCHAR[]), health.engine))""",
     _view("tape", "digest VARCHAR, ticks BIGINT"),
     _view("halt", "kind VARCHAR, level BIGINT, symbol VARCHAR"),
     _view("alert", "kind VARCHAR"),
     _view("observer", "subject VARCHAR, seen BIGINT"),
+    "CREATE VIEW any_fault AS SELECT n FROM fault UNION ALL SELECT n FROM recovery",
     "CREATE TABLE run AS SELECT * FROM h WHERE type = 'run' AND n = (SELECT min(n) FROM h)",
     "CREATE TABLE the_end AS SELECT * FROM h WHERE type = 'end' AND n = (SELECT max(n) FROM h)",
     "CREATE TABLE engines AS SELECT unnest(CAST(j->'engines' AS VARCHAR[])) AS engine FROM run",
@@ -108,6 +115,18 @@ def _load_figure(field: str, value: str) -> str:
         WHERE name NOT IN (SELECT phase FROM load_summary)"""  # noqa: S608 - literals
 
 
+def _recovery_figures(name: str, field: str) -> str:
+    """Of each recovery, and over all of them: unknown when one of them lacks the stamp."""
+    whole = f"count(*) > 0 AND count(*) = count({field})"
+    seconds = f"({field} - injected_ns) / 1e9"
+    ranked = f"(list_sort(list({seconds})))[greatest(1, ceil(0.95 * count(*))::INTEGER)]"
+    some = "HAVING (SELECT count(*) FROM any_fault) > 0"
+    return f"""SELECT 'recovery.' || id || '.{name}_s', {seconds} FROM recovery
+        UNION ALL SELECT 'recovery.{name}_mean_s', CASE WHEN {whole} THEN avg({seconds}) END FROM recovery {some}
+        UNION ALL SELECT 'recovery.{name}_p95_s', CASE WHEN {whole} THEN {ranked} END FROM recovery {some}
+        UNION ALL SELECT 'recovery.{name}_worst_s', CASE WHEN {whole} THEN max({seconds}) END FROM recovery {some}"""  # noqa: S608 - literals
+
+
 def _ledger_figure(field: str, column: str) -> str:
     return f"SELECT 'bus.' || bus || '.' || topic || '.' || consumer || '.{field}', {column} FROM last_ledger"  # noqa: S608 - literals
 
@@ -128,7 +147,7 @@ FIGURES = (
        FROM run""",
     """SELECT 'availability.percent',
        100.0 * count(*) FILTER (error IS NULL AND status = 'healthy') / nullif(count(*), 0)
-       FROM health""",
+       FROM judged""",
     "SELECT 'idle.response_ms', avg(response_ms) FROM health WHERE phase = 'idle'",
     """SELECT 'fleet.pss_peak_bytes', max(total) FROM
        (SELECT list_sum(map_values(CAST(j->'per_process' AS MAP(VARCHAR, BIGINT)))) AS total FROM memory)""",
@@ -137,8 +156,8 @@ FIGURES = (
     """SELECT 'engine.' || engine || '.idle_response_ms',
        (SELECT avg(response_ms) FROM health WHERE health.engine = e.engine AND phase = 'idle') FROM engines e""",
     """SELECT 'engine.' || engine || '.availability_percent',
-       (SELECT 100.0 * count(*) FILTER (error IS NULL AND status = 'healthy') / nullif(count(*), 0) FROM health
-        WHERE health.engine = e.engine) FROM engines e""",
+       (SELECT 100.0 * count(*) FILTER (error IS NULL AND status = 'healthy') / nullif(count(*), 0) FROM judged
+        WHERE judged.engine = e.engine) FROM engines e""",
     "SELECT 'engine.' || engine || '.status_at_end', status FROM engines LEFT JOIN final USING (engine)",
     "SELECT 'engine.' || engine || '.uptime_s', uptime_s FROM engines LEFT JOIN final USING (engine)",
     _load_figure("scheduled", "sum(scheduled)"),
@@ -178,6 +197,13 @@ FIGURES = (
        ("reordered", "reordered"))),
     """SELECT 'bus.rate_msgs_s', sum(least_done) / nullif(max(seconds), 0) FROM
        (SELECT min(processed_unique) AS least_done, max(seconds) AS seconds FROM last_ledger GROUP BY bus, topic)""",
+    "SELECT 'faults.injected', count(*) FROM fault WHERE event = 'inject' HAVING (SELECT count(*) FROM any_fault) > 0",
+    "SELECT 'faults.unproven', count(*) FROM fault WHERE NOT proven HAVING (SELECT count(*) FROM any_fault) > 0",
+    """SELECT 'recovery.missing', (SELECT count(*) FROM fault WHERE event = 'inject')
+         - (SELECT count(*) FROM recovery WHERE regained_ns IS NOT NULL) WHERE (SELECT count(*) FROM any_fault) > 0""",
+    *(_recovery_figures(name, field) for name, field in
+      (("detect", "detected_ns"), ("restart", "restarted_ns"), ("healthy", "healthy_ns"), ("regain", "regained_ns"),
+       ("drain", "drained_ns"))),
     "SELECT 'tape.digest', arg_max(digest, n) FROM tape",
     "SELECT 'tape.ticks', arg_max(ticks, n) FROM tape",
     "SELECT 'tape.pins', json_array_length(max_by(j, n)->'pins') FROM tape",

@@ -17,6 +17,9 @@ _FIXED: dict[str, tuple[str, str, float, str]] = {
     "server-errors": ("load.server_errors", "=", 0.0, "load"),
     "bus-rate": ("bus.rate_msgs_s", ">", 1000.0, "bus"),
     "expected-alerts": ("alerts.missing", "=", 0.0, "halts"),
+    "recovery-complete": ("recovery.missing", "=", 0.0, ""),
+    "faults-proven": ("faults.unproven", "=", 0.0, ""),
+    "recovery-p95": ("recovery.regain_p95_s", "<=", 3.0, ""),
     "pss": ("fleet.pss_peak_bytes", "<=", 1.2e9, "memory"),
 }
 """Criteria over one figure: figure, comparison, target, the records whose disagreement makes it INVALID."""
@@ -77,7 +80,7 @@ class Verdicts:
             "=": lambda a, b: a == b,
         }
         if not tests[comparison](value, target):
-            return "INVALID" if name == "generator-valid" else "MISSED"
+            return "INVALID" if name in {"generator-valid", "faults-proven"} else "MISSED"
         if comparison == "=" or name == "generator-valid":
             return "ACHIEVED"
         if name == "availability":
@@ -92,8 +95,8 @@ class Verdicts:
             return self._value(figure), comparison, target, subject
         if name == "engines-alive":
             return self._value("fleet.alive_at_end"), "=", float(len(self._run["engines"])), ""
-        if name == "generator-valid":
-            return self._generator()
+        if name in {"healthy-at-end", "generator-valid"}:
+            return self._healthy() if name == "healthy-at-end" else self._generator()
         if name == "connections":
             held = [self._value(f"connections.{phase}.at_peak") for phase in self._phases]
             return _all(held, min), ">=", 5000.0, ""
@@ -106,6 +109,11 @@ class Verdicts:
             hops = [key for key in self._figures if key.startswith("hop.") and key.endswith(".tick-to-risk.p99_ms")]
             return _all([self._value(key) for key in hops], max), "<=", None, "hops"
         return None
+
+    def _healthy(self) -> Found:
+        states = [self._figures.get(f"engine.{engine}.status_at_end") for engine in self._run["engines"]]
+        known = bool(states) and all(state is not None for state in states)
+        return (float(states.count("healthy")) if known else None), "=", float(len(states)), ""
 
     def _generator(self) -> Found:
         worst: tuple[float, float, float] | None = None

@@ -7,7 +7,7 @@ from reports import history as histories
 from reports.figures import Figures
 from reports.history import History
 from reports.latency import Logs, read_logs
-from reports.measures import bus, fleet, host, load, tape
+from reports.measures import bus, faults, fleet, host, load, tape
 from reports.samples import Samples, read_samples
 
 
@@ -35,6 +35,7 @@ def summarise(data: RunData) -> Figures:
             *load.measure(history, data.logs),
             *bus.measure(history, data.logs),
             *tape.measure(history),
+            *faults.measure(history),
             *host.measure(data.samples),
         ]
     )

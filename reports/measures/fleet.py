@@ -9,7 +9,7 @@ import numpy as np
 from reports.bulk import HEALTHY, Mask, Probes
 from reports.figures import Figure, in_history
 from reports.history import History
-from reports.records import Boot, End, FleetBoot, FleetEvent, Memory, Phase, Run
+from reports.records import Boot, End, FleetBoot, FleetEvent, Memory, Phase, Recovery, Run
 
 IDLE = "idle"
 LOST_STATES = frozenset({"crashed", "failed", "backoff"})
@@ -21,7 +21,7 @@ def measure(history: History) -> Iterator[Figure]:
     run = history.run
     probes = history.probes
     yield from _boot(history)
-    yield from _availability(probes)
+    yield from _availability(history)
     yield _memory(history.of(Memory))
     if run is None:
         return
@@ -107,14 +107,15 @@ def _boot(history: History) -> Iterator[Figure]:
     yield Figure("fleet.boot_s", total, "s", "time until all engines were ready", (in_history("fleet_boot", fleet),))
 
 
-def _availability(probes: Probes) -> Iterator[Figure]:
-    everything = np.ones(len(probes), np.bool_)
+def _availability(history: History) -> Iterator[Figure]:
+    probes = history.probes
     yield Figure(
         "availability.percent",
-        availability(probes, everything),
+        availability(probes, ~excused(history)),
         "%",
-        "healthy answers of all health probes in all phases; a failed probe or another status counts against",
-        (in_history("health", probes),),
+        "healthy answers of all health probes in all phases, but for those of an engine that a fault of the mission "
+        "touched, until it took messages again; a failed probe or another status counts against",
+        (in_history("health", probes), in_history("recovery", history.of(Recovery))),
     )
     idle = probes.during(IDLE)
     yield Figure(
@@ -124,6 +125,19 @@ def _availability(probes: Probes) -> Iterator[Figure]:
         "mean response time of all health probes of the idle phase, failed probes at their full time",
         (in_history("health", int(idle.sum()), phase=IDLE),),
     )
+
+
+def excused(history: History) -> Mask:
+    """Probes of an engine within the window of a fault that touched it: recovery judges those."""
+    probes = history.probes
+    found = np.zeros(len(probes), np.bool_)
+    at = probes.column("mono_ns")
+    for recovery in history.of(Recovery):
+        until = recovery.regained_ns if recovery.regained_ns is not None else np.iinfo(np.int64).max
+        inside = (at >= recovery.injected_ns) & (at <= until)
+        for engine in recovery.engines:
+            found |= inside & probes.of(engine)
+    return found
 
 
 def availability(probes: Probes, chosen: Mask) -> float | None:
@@ -167,8 +181,10 @@ def _engine(name: str, history: History, final: Final | None) -> Iterator[Figure
         "mean response time of its health probes in the idle phase",
         idle_source,
     )
-    percent = availability(probes, own)
-    yield Figure(f"engine.{name}.availability_percent", percent, "%", "healthy answers of all its probes", source)
+    percent = availability(probes, own & ~excused(history))
+    yield Figure(
+        f"engine.{name}.availability_percent", percent, "%", "healthy answers of its probes outside faults", source
+    )
     last = "its last probe after the last measured phase"
     yield Figure(f"engine.{name}.status_at_end", final.status if final else None, "text", last, source)
     yield Figure(f"engine.{name}.uptime_s", final.uptime_s if final else None, "s", last, source)

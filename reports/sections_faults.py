@@ -1,0 +1,37 @@
+"""The section about injected faults and the way back from each."""
+
+from reports.figures import Figures
+from reports.history import History
+from reports.measures.faults import STAMPS
+from reports.model import Claim, Section, Table, row
+from reports.records import Fault, Recovery
+
+_HEADS = ("Fault", "Target", "Detected s", "Restarted s", "Healthy s", "Regained s", "Drained s", "Proof")
+_SPREAD = ("Time to", "Mean s", "p95 s", "Worst s")
+
+
+def faults(history: History, figures: Figures) -> tuple[Section, ...]:
+    """One row a fault; none for a run without faults."""
+    recoveries = history.of(Recovery)
+    injections = {fault.id: fault for fault in history.of(Fault) if fault.event == "inject"}
+    if not injections and not recoveries:
+        return ()
+    summary = Claim(
+        "{injected} injected; {missing} not recovered from. The objective was regained within {p95} (p95), at the "
+        "worst within {worst}.",
+        {
+            "injected": figures["faults.injected"],
+            "missing": figures["recovery.missing"],
+            "p95": figures["recovery.regain_p95_s"],
+            "worst": figures["recovery.regain_worst_s"],
+        },
+    )
+    rows = []
+    for recovery in recoveries:
+        times = (figures[f"recovery.{recovery.id}.{name}_s"] for name in STAMPS)
+        injection = injections.get(recovery.id)
+        proof = injection.proof if injection is not None else "UNKNOWN"
+        rows.append(row(recovery.kind, recovery.target, *times, proof))
+    folds = ("mean", "p95", "worst")
+    spread = tuple(row(name, *(figures[f"recovery.{name}_{fold}_s"] for fold in folds)) for name in STAMPS)
+    return (Section("Faults and recovery", (summary, Table(_SPREAD, spread), Table(_HEADS, tuple(rows)))),)
