@@ -7,12 +7,14 @@ generator give INVALID, and a run that is not whole can miss a criterion but can
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
-from reports.consistency import Disagreement
 from reports.figures import Figure, Figures
-from reports.history import History
-from reports.measures.load import loaded_phases
 from reports.records import CriterionTarget, Run, Unavailable
+
+if TYPE_CHECKING:  # who only asks for the criteria's names need not load numpy
+    from reports.consistency import Disagreement
+    from reports.history import History
 
 
 class Verdict(IntEnum):
@@ -196,8 +198,10 @@ DOCUMENTED: dict[str, str] = {
 """The seven criteria of the documented report; those that a mission does not measure are listed as such."""
 
 
-def judge_all(history: History, figures: Figures, disagreements: list[Disagreement]) -> list[Judged]:
+def judge_all(history: "History", figures: Figures, disagreements: "list[Disagreement]") -> list[Judged]:
     """Judge the criteria that the run names, in its order. A criterion without a target is information, not judged."""
+    from reports.measures.load import loaded_phases
+
     run = history.run
     if run is None:
         return []
@@ -214,7 +218,7 @@ def overall(judged: list[Judged]) -> Verdict:
 
 
 def _judge(
-    wanted: CriterionTarget, case: Case, disagreements: list[Disagreement], lacking: dict[str, str]
+    wanted: CriterionTarget, case: Case, disagreements: "list[Disagreement]", lacking: dict[str, str]
 ) -> Judged | None:
     rule = RULES.get(wanted.id)
     if rule is None:

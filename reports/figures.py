@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass, field
 
-from reports.history import HISTORY
+from reports.records import HISTORY
 
 Value = float | int | str | None
 

@@ -11,9 +11,7 @@ import msgspec
 from reports import chain
 from reports.bulk import Levels, Loads, Probes
 from reports.errors import ReportError
-from reports.records import SCHEMA_VERSION, AnyRecord, End, Health, Level, Load, Phase, Record, Run, decode
-
-HISTORY = "history.jsonl"
+from reports.records import HISTORY, SCHEMA_VERSION, AnyRecord, End, Health, Level, Load, Phase, Record, Run, decode
 
 R = TypeVar("R", bound=Record)
 

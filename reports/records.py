@@ -14,6 +14,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 SCHEMA_VERSION = 1
+HISTORY = "history.jsonl"
+"""The file of a run folder that holds its records."""
 
 Count = Annotated[int, Meta(ge=0)]
 Amount = Annotated[float, Meta(ge=0)]

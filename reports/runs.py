@@ -20,9 +20,8 @@ from reports import (
 )
 from reports.compose import compose
 from reports.errors import ReportError
-from reports.history import HISTORY
 from reports.model import Report
-from reports.records import Run, decode
+from reports.records import HISTORY, Run, decode
 
 FORMATS = ("json", "md", "html", "junit", "openmetrics")
 USUAL = ("json", "md", "html")

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from reports.errors import ReportError
-from reports.history import HISTORY
+from reports.records import HISTORY
 
 MANIFEST = "MANIFEST.sha256.json"
 SAMPLES = "samples.parquet"

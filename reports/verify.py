@@ -15,8 +15,9 @@ import msgspec
 from reports import render_html, render_json, runs, seal, signature, summary
 from reports.compose import compose
 from reports.figures import Value
-from reports.history import HISTORY, History
+from reports.history import History
 from reports.model import Report
+from reports.records import HISTORY
 from reports.recount import Counts, Database, Number, open_history, recount
 from reports.recount_hdr import HdrLogs
 from reports.recount_verdicts import Verdicts

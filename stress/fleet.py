@@ -3,7 +3,7 @@
 import http.client
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,14 @@ class MissionFleet:
         found = {engine.name: engine.pid for engine in known.wanted if engine.pid is not None}
         found |= {f"bus-{bus.name}": bus.pid for bus in known.buses if bus.pid is not None}
         return found | {"supervisor": known.supervisor.pid}
+
+    def events(self) -> Iterator[Event]:
+        """The supervisor's events from its first on, until it ends.  Raises NotRunning."""
+        return api.events(NAME, home=self.home)
+
+    def announce(self, engine: str, reason: str) -> None:
+        """The next end of an engine is on purpose."""
+        api.announce(NAME, engine, reason=reason, home=self.home)
 
     def bus(self, name: str) -> RedisBus:
         """A connection of our own to a bus."""

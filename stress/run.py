@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from engines.fleet.status import Event
+from engines.fleet.status import EngineHealth, Event
 from engines.wire import manifest as manifest_files
 from engines.wire.errors import NautilusError
 from engines.wire.manifest import Manifest
@@ -117,7 +117,12 @@ class Run:
 
     async def probe(self, phase: str) -> None:
         """Ask every engine for its health once."""
-        for report in await asyncio.to_thread(self.fleet.health):
+        self.keep(await asyncio.to_thread(self.fleet.health), phase)
+        self.say(phase, "health")
+
+    def keep(self, answers: Iterable[EngineHealth], phase: str) -> None:
+        """Record what engines said of their health."""
+        for report in answers:
             self.add(
                 records.Health(
                     **stamp(),
@@ -135,7 +140,6 @@ class Run:
                     phase=phase,
                 )
             )
-        self.say(phase, "health")
 
     def phase(self, name: str, event: str, *, measured: bool) -> None:
         """A phase starts, or ends."""

@@ -1,7 +1,7 @@
 """The roles of a mission's phases: each file carries one out."""
 
-from stress.phase_specs import AnySpec, Calibrate, Idle, Storm
-from stress.roles import calibrate, idle, storm
+from stress.phase_specs import AnySpec, Calibrate, Faults, Idle, Storm
+from stress.roles import calibrate, faults, idle, storm
 from stress.run import Run
 
 
@@ -14,3 +14,5 @@ async def carry_out(run: Run, phase: AnySpec) -> None:
             await calibrate.carry_out(run, phase)
         case Storm():
             await storm.carry_out(run, phase)
+        case Faults():
+            await faults.carry_out(run, phase)

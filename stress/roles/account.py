@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import NamedTuple
 
 from hdrh.histogram import HdrHistogram
 
@@ -10,29 +11,38 @@ from reports import records
 from stress import settle
 from stress.history.samples import pss_bytes
 from stress.history.stamp import stamp
-from stress.phase_specs import Storm
 from stress.run import Run
 
 HOPS = (("risk", "trades", "tick-to-risk"), ("strategy", "bars", "tick-to-signal"), ("vpin", "trades", "tick-to-vpin"))
 
 
-async def carry_out(run: Run, spec: Storm, trace: str, began: float) -> None:
-    """Account for everything since `began` (monotonic seconds); `trace` is the measured window's."""
-    name = f"{spec.name}-after" if spec.name else "after"
+class Account(NamedTuple):
+    """What is accounted for: the records' phase, the phase whose hops are taken and its trace, and since when."""
+
+    name: str
+    measured: str
+    trace: str
+    began: float  # monotonic seconds
+    drain_s: float
+
+
+async def carry_out(run: Run, what: Account) -> None:
+    """Drain, count, and collect."""
+    name = what.name
     run.phase(name, "start", measured=False)
     run.say(name, "draining")
     buses: dict[str, Bus] = {"main": run.fleet.bus("main"), "market": run.fleet.bus("market")}
     try:
-        await settle.drained(buses, run.manifests(), spec.drain_s)
-        for row in await settle.ledger(buses, run.manifests(), time.monotonic() - began):
+        await settle.drained(buses, run.manifests(), what.drain_s)
+        for row in await settle.ledger(buses, run.manifests(), time.monotonic() - what.began):
             run.add(row)
         for outcome in await settle.outcomes(buses["main"]):
             run.add(outcome)
         for engine, topic, hop in HOPS:
-            encoded = (await asyncio.to_thread(run.fleet.get, engine, "/hops")).get(f"{trace} {topic}")
+            encoded = (await asyncio.to_thread(run.fleet.get, engine, "/hops")).get(f"{what.trace} {topic}")
             if encoded is not None:
-                _hop(run, spec.window, hop, HdrHistogram.decode(encoded))
-        _hop(run, spec.window, "order-to-fill", await settle.order_to_fill(buses["main"], trace))
+                _hop(run, what.measured, hop, HdrHistogram.decode(encoded))
+        _hop(run, what.measured, "order-to-fill", await settle.order_to_fill(buses["main"], what.trace))
     finally:
         for bus in buses.values():
             await bus.close()

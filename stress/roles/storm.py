@@ -12,6 +12,7 @@ from stress.history.stamp import stamp
 from stress.load.plan import LoadPlan, OpenPhase
 from stress.phase_specs import Storm
 from stress.roles import account
+from stress.roles.account import Account
 from stress.run import Run
 from stress.targets import STEP_S, phase_records, rate_curve, stress_curve, targets
 
@@ -48,7 +49,9 @@ async def carry_out(run: Run, spec: Storm) -> None:
     run.go_on()
     status = await _replayed(run)
     _tape(run, scenario, status)
-    await account.carry_out(run, spec, f"r{status['replay']}/window", began)
+    after = f"{spec.name}-after" if spec.name else "after"
+    trace = f"r{status['replay']}/window"
+    await account.carry_out(run, Account(after, spec.window, trace, began, spec.drain_s))
 
 
 def _request(scenario: Scenario, seed: int, window_at: int) -> dict[str, object]:

@@ -13,7 +13,7 @@ from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogWriter
 
 from reports import chain, records, runs
-from reports.history import HISTORY
+from reports.records import HISTORY
 from reports.samples import COLUMNS
 from reports.seal import seal
 

@@ -9,7 +9,7 @@ import pytest
 from reports import history, records
 from reports.bulk import NONE
 from reports.errors import ReportError
-from reports.history import HISTORY
+from reports.records import HISTORY
 from tests.reports.conftest import payloads, small_history, write_history, write_payloads
 
 BULK = (records.Load, records.Health, records.Level)

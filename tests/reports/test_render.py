@@ -10,7 +10,7 @@ import pytest
 
 from reports import records, render_html, runs
 from reports.errors import ReportError
-from reports.history import HISTORY
+from reports.records import HISTORY
 from reports.verify import verify
 from tests.reports.conftest import build, change_end, finish
 

@@ -10,7 +10,7 @@ import pytest
 from reports import recount, runs
 from reports.chain import HEAD
 from reports.errors import ReportError
-from reports.history import HISTORY
+from reports.records import HISTORY
 from reports.seal import MANIFEST, seal
 from reports.verify import verify
 from tests.reports.conftest import build, change_end, finish, payloads, small_history, write_history, write_payloads

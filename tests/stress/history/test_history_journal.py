@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from reports.history import HISTORY, read
-from reports.records import End, FleetBoot
+from reports.history import read
+from reports.records import HISTORY, End, FleetBoot
 from stress.history import History, HistoryError, stamp
 
 PARENT = """
