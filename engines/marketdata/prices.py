@@ -1,23 +1,18 @@
-"""Answers about the bundle's daily bars: pages, blocks of days, true range.  Prices in currency units, unadjusted."""
+"""Answers about stored daily bars: pages, blocks of days, true range, tables of several symbols.
+
+Prices are in currency units (index points); each answer says how they are adjusted.
+"""
 
 import datetime as dt
 
 import msgspec
 import numpy as np
 
+from engines.data import catalog, ranges
 from engines.wire import bundle
-from engines.wire.errors import DataError
+from engines.wire.errors import DataError, UsageError
 
-
-class SymbolRow(msgspec.Struct, frozen=True):
-    """What the bundle holds of one symbol."""
-
-    symbol: str
-    title: str
-    rows: int
-    first: dt.date
-    last: dt.date
-    adjustment: str
+MAX_PAGE = 1_000  # bars of one symbol
 
 
 class BarOut(msgspec.Struct, frozen=True):
@@ -40,6 +35,8 @@ class Page(msgspec.Struct, frozen=True):
     offset: int
     next_offset: int | None
     bars: tuple[BarOut, ...]
+    source: str
+    adjusted: bundle.Adjustment
 
 
 class TrueRange(msgspec.Struct, frozen=True):
@@ -53,20 +50,30 @@ class TrueRange(msgspec.Struct, frozen=True):
     atr_percent: float
 
 
-def symbols() -> tuple[SymbolRow, ...]:
-    """Every symbol of the bundle."""
-    return tuple(SymbolRow(s.symbol, s.title, s.rows, s.first, s.last, s.adjustment) for s in bundle.catalog())
-
-
-def page(symbol: str, start: dt.date | None, end: dt.date | None, offset: int, limit: int) -> Page:
-    """One page of daily bars.
+def page(symbol: str, start: dt.date | None, end: dt.date | None, offset: int, limit: int, source: str = "") -> Page:
+    """One page of daily bars, of the symbol's default series there or of the one that ``source`` names.
 
     Raises:
         UnknownSymbol: the bundle does not hold it.
+        UsageError: the range is backwards, or the page is longer than 1,000.
+        DataError: the range is outside the symbol's dates, or has no session.
     """
-    found = bundle.bars(symbol, start, end)
+    ranges.ordered(start, end)
+    if limit > MAX_PAGE:
+        raise UsageError(f"limit {limit} is too long for one page.", f"{MAX_PAGE} is the most.", "Follow next_offset.")
+    info = bundle.info_of(symbol, start, end, source)
+    ranges.overlaps(info, start, end)
+    found = bundle.bars(symbol, start, end, source, signed=True)
+    if len(found) == 0:
+        raise ranges.why_empty(info, start, end)
     stop = min(len(found), offset + limit)
-    return Page(symbol, len(found), offset, stop if stop < len(found) else None, _rows(found, offset, stop, 1))
+    rows = _rows(found, offset, stop, 1)
+    return Page(symbol, len(found), offset, stop if stop < len(found) else None, rows, info.source, info.adjusted)
+
+
+def table(query: catalog.DailyQuery, offset: int, limit: int) -> bytes:
+    """A page of several symbols' columns as JSON (``catalog.BarsTable``); raises what ``catalog.bars`` raises."""
+    return msgspec.json.encode(catalog.bars(query, offset, limit))
 
 
 def blocks(symbol: str, start: dt.date | None, end: dt.date | None, days: int, limit: int) -> tuple[BarOut, ...]:

@@ -1,0 +1,1 @@
+"""How the bundled market data are built: the sources, fetching them, writing Parquet and its metadata."""
