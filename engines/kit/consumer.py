@@ -2,16 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
+from engines.kit.feed import Feed
 from engines.wire.bus import Bus, Entry
 from engines.wire.errors import BusError, CommitUnknown
 
 log = logging.getLogger(__name__)
 
 READ_COUNT = 128
-BLOCK_MS = 200  # also the longest wait for a reader when the engine stops
+BLOCK_MS = 200
 _QUEUE = 4
 _PAUSE_S = 0.2
 
@@ -34,40 +36,72 @@ class Unit(Protocol):
         """Commit the effects of a batch."""
 
 
+Hold = Callable[[bool], Awaitable[None]]
+
+
 class Consumer:
     """Reads what a unit consumes from both buses and lets it commit, until `stop` is set.
 
-    `Fenced` ends it: a newer incarnation owns the engine's effects.
+    `Fenced` ends it: a newer incarnation owns the engine's effects.  `hold`, where an engine sends orders, is what is
+    to be done when they are held back (True) and when they may leave again (False).
     """
 
-    def __init__(self, unit: Unit, buses: Mapping[Bus, Sequence[str]], stop: asyncio.Event) -> None:
+    def __init__(
+        self,
+        unit: Unit,
+        buses: Mapping[Bus, Sequence[str]],
+        stop: asyncio.Event,
+        hold: Hold | None = None,
+        stale_s: float = 30.0,
+    ) -> None:
+        self.feed = Feed([topic for topics in buses.values() for topic in topics], stale_s)
         self._unit = unit
         self._buses = buses
         self._stop = stop
         self._queue: asyncio.Queue[tuple[int, list[Entry]] | None] = asyncio.Queue(_QUEUE)
         self._generation = 0
+        self._hold = hold
+        self._held = False
+        self._obeyed = False
+        self._settled = asyncio.Event()
+        self._busy = False
+        self._more: set[Bus] = set()  # the last read of these was full: they hold more
+        self.cut = False  # from now on nothing is committed
         self.connected = False
         self.claimed = asyncio.Event()
 
     @property
     def lag(self) -> int:
-        """Batches that were read and wait."""
-        return self._queue.qsize()
+        """Batches that were read and are not committed, and one for each bus that holds more."""
+        return self._queue.qsize() + self._busy + len(self._more)
 
     async def run(self) -> None:
-        """Consume until stopped; what was read by then is still processed."""
+        """Consume until stopped; what was queued by then is still processed."""
         await self._claim()
         async with asyncio.TaskGroup() as group:
             readers = [group.create_task(self._read(bus, topics)) for bus, topics in self._buses.items() if topics]
             group.create_task(self._work())
-            await asyncio.wait(readers) if readers else await self._stop.wait()
+            await self._stop.wait()
+            for reader in readers:  # reading changes nothing: what it would have brought is read again
+                reader.cancel()
             await self._queue.put(None)
+
+    async def hold(self, held: bool) -> None:
+        """Hold orders back before the next batch, or let them leave again; returns when that is committed."""
+        self._held = held
+        if self._hold is None or self._obeyed == held:
+            return
+        self._settled.clear()
+        if not self._queue.full():  # else a batch is about to wake the worker
+            self._queue.put_nowait((-1, []))
+        await self._settled.wait()
 
     async def _claim(self) -> None:
         """Claim until the bus answers; from then on only what this claim reads is processed."""
         while not self._stop.is_set():
             try:
                 await self._unit.claim()
+                await self._obey(again=True)
             except BusError as error:
                 self.connected = False
                 log.warning("cannot claim: %s", error)
@@ -93,7 +127,9 @@ class Consumer:
                 await asyncio.sleep(_PAUSE_S)
                 continue
             self.connected = True
+            (self._more.add if len(entries) >= READ_COUNT else self._more.discard)(bus)
             if entries and generation == self._generation:
+                self.feed.saw(entries, time.monotonic_ns())
                 for entry in entries:
                     cursors[entry.topic] = entry.id
                 await self._queue.put((generation, entries))
@@ -101,10 +137,13 @@ class Consumer:
     async def _work(self) -> None:
         while (batch := await self._queue.get()) is not None:
             generation, entries = batch
-            if generation != self._generation:
+            if self.cut or (generation != self._generation and generation >= 0):
                 continue
+            self._busy = True
             try:
-                await self._unit.process(entries)
+                await self._obey()
+                if entries:
+                    await self._unit.process(entries)
             except (Poisoned, CommitUnknown) as error:
                 log.warning("starting again from the last commit: %s", error)
                 await self._claim()
@@ -114,3 +153,15 @@ class Consumer:
                 log.warning("cannot commit: %s", error)
                 await asyncio.sleep(_PAUSE_S)
                 await self._claim()
+            finally:
+                self._busy = False
+
+    async def _obey(self, *, again: bool = False) -> None:
+        """Do what was last asked for; `again`: a claim brought back a state from before."""
+        if self._hold is None or (self._obeyed == self._held and not again):
+            return
+        held = self._held
+        await self._hold(held)
+        self._obeyed = held
+        if held == self._held:
+            self._settled.set()

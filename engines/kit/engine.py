@@ -57,6 +57,9 @@ class Engine(Generic[S]):
     incarnation starts from the last commit.  It must be deterministic: same state and message, same result.
     `snapshot_s`: seconds between snapshots of the state; 0 takes one with every commit, which engines whose effects
     matter need; an observer may be replayed from an older one, its repeated outputs being suppressed.
+    `hold`, for engines that send orders: told to hold them back (True) it withdraws the open ones and sends no more
+    until it is told otherwise (False); like `step` it changes the state and returns what to publish.  `open_orders`:
+    how many it knows of that have not ended.
     """
 
     name: str
@@ -67,6 +70,8 @@ class Engine(Generic[S]):
     routes: Callable[[Runtime[S]], Sequence[HTTPRouteHandler | WebsocketRouteHandler]] = lambda _: ()
     sources: Callable[[Runtime[S]], Sequence[Source]] = lambda _: ()
     checks: Callable[[Runtime[S]], Sequence[Check]] = lambda _: ()
+    hold: Callable[[S, bool], Sequence[Body]] | None = None
+    open_orders: Callable[[S], int] = lambda _: 0
     features: Callable[[S], Sequence[str]] = lambda _: ()
     counters: Callable[[S], Mapping[str, int]] = lambda _: {}
     data_sources: Sequence[str] = field(default=())

@@ -26,6 +26,8 @@ class Processor(Generic[S]):
     """The effects-once work of one engine.  `topics` are what it consumes; `mono_ns` is CLOCK_MONOTONIC."""
 
     def __init__(self, engine: Engine[S], topics: Sequence[str], main: Bus, mono_ns: Callable[[], int]) -> None:
+        if engine.hold is not None and engine.snapshot_s:
+            raise ValueError(f"{engine.name} sends orders: its state must be in every commit (snapshot_s = 0)")
         self.engine = engine
         self.hops = Hops()
         self._topics = tuple(topics)
@@ -74,6 +76,20 @@ class Processor(Generic[S]):
         await self._commit(outputs, dead)
         self.hops.record(done, self._mono_ns())
 
+    async def hold(self, held: bool) -> None:
+        """Have the engine hold its orders back, or let them leave again, and commit that.
+
+        Raises:
+            Fenced, CommitUnknown, BusError: from the commit.
+        """
+        if self.engine.hold is None:
+            return
+        bodies = self.engine.hold(self.state, held)
+        now = self._mono_ns()
+        cause = Header(self.engine.name, self.epoch, 0, "", 0, "", 0, now, now)
+        outputs = [self._stamp(body, cause, "", n) for n, body in enumerate(bodies)]
+        await self._commit(outputs, [])
+
     def _step(self, entry: Entry, outputs: list[Output], done: list[Envelope], *, repeated: bool) -> DeadLetter | None:
         """One entry: its outputs are appended unless they are out already."""
         counts = self.ledger.topics[entry.topic]
@@ -95,18 +111,17 @@ class Processor(Generic[S]):
             self._poison[entry.topic, entry.id] = f"{type(error).__name__}: {error}"
             raise Poisoned(f"{entry.topic}/{entry.id}") from error
         if not repeated:
-            outputs += (self._stamp(body, envelope, n) for n, body in enumerate(bodies))
+            outputs += (self._stamp(body, envelope.header, envelope.id, n) for n, body in enumerate(bodies))
             done.append(envelope)
         return None
 
-    def _stamp(self, body: Body, envelope: Envelope, ordinal: int) -> Output:
-        source = envelope.header
+    def _stamp(self, body: Body, source: Header, cause: str, ordinal: int) -> Output:
         seq = self._sent[body.TOPIC] = self._sent.get(body.TOPIC, 0) + 1
         header = Header(
             producer=self.engine.name,
             epoch=self.epoch,
             seq=seq,
-            cause=envelope.id,
+            cause=cause,
             ordinal=ordinal,
             trace=source.trace,
             ts_event=source.ts_event,

@@ -1,4 +1,9 @@
-"""Wires one engine, once: settings, buses, consumer, HTTP, heartbeat, signals.  `main` never returns."""
+"""Wires one engine, once: settings, buses, consumer, HTTP, heartbeat, signals.  `main` never returns.
+
+An engine halts in two ways.  The supervisor asks (one byte on the control pipe): orders are held back and the open ones
+withdrawn, and the engine goes on taking part until it is told to stop.  The supervisor is gone (end of file there): at
+once nothing is committed any more, the heartbeat slot and `/health` say halted, and the engine ends.
+"""
 
 import asyncio
 import contextlib
@@ -6,6 +11,7 @@ import faulthandler
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -16,7 +22,8 @@ import uvicorn
 import uvloop
 
 from engines.kit.consumer import Consumer
-from engines.kit.engine import Engine
+from engines.kit.engine import Engine, LiveUnit
+from engines.kit.leash import LOST, Leash
 from engines.kit.processor import Processor
 from engines.kit.runtime import Runtime
 from engines.kit.service import Front, application
@@ -25,6 +32,7 @@ from engines.kit.vitals import Vitals
 from engines.wire import manifest as manifests
 from engines.wire.bus import Bus
 from engines.wire.errors import Fenced, NautilusError, SettingsError
+from engines.wire.leash import HALT, RESUME, SAY_S
 from engines.wire.messages import TOPICS, BusName
 from engines.wire.redis_bus import RedisBus
 from engines.wire.settings import Settings, from_env
@@ -34,20 +42,38 @@ from engines.wire.version import VERSION
 S = TypeVar("S")
 EXIT_PERMANENT = 78  # EX_CONFIG: starting again cannot help
 _WORKERS = 2
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_OWN_FILES = 64  # of an engine's open files, what is not a client's connection
 _KEEP_ALIVE_S = 600
 _GRACE_S = 3
 _WS_BYTES = 64 << 10  # of a client's message
-_HALT_S = 0.5  # time for a halted engine to say so before it ends
 
 log = logging.getLogger("nautilus")
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its own signal handling: the kit owns signals."""
+    """uvicorn without its own signal handling and its polling: the kit owns signals, and says when it is over."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.over = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def main_loop(self) -> None:
+        """Until the kit says so.  Without a date header, one tick (it makes the default headers) is enough."""
+        await self.on_tick(0)
+        await self.over.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """uvicorn waits a tenth of a second for connections even when there are none."""
+        if self.server_state.connections or self.server_state.tasks:
+            await super().shutdown(sockets)
+            return
+        for server in self.servers:
+            server.close()
 
 
 def serve(engine: Engine[S]) -> None:
@@ -81,47 +107,53 @@ class _Process(Generic[S]):
         self.manifests = manifests.discover()
         self.manifest = manifests.pick(self.manifests, engine.name)
         self.stop = asyncio.Event()
+        self.halted = asyncio.Event()
+        self.obeying: asyncio.Future[None] | None = None
         self.code = 0
 
     async def run(self) -> int:
         """Start, take part, stop; returns the exit code."""
         main, market = RedisBus(self.settings.bus_main_url), RedisBus(self.settings.bus_market_url)
-        halted = asyncio.Event()
         build = self.engine.unit or Processor
         unit = build(self.engine, self.manifest.consumes, main, time.monotonic_ns)
         workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="worker")
-        runtime = Runtime(self.manifest, self.settings, main, market, unit, workers, self.stop, halted)
+        runtime = Runtime(self.manifest, self.settings, main, market, unit, workers, self.stop, self.halted)
         vitals = Vitals(self.engine, unit, runtime, VERSION)
         vitals.beat(EngineState.STARTING)
-        consumer = Consumer(unit, _by_bus(self.manifest.consumes, main, market), self.stop)
+        consumer = self._consumer(unit, main, market)
         vitals.consumer = consumer
         app = application(self.manifest.title, VERSION, self.engine.routes(runtime), vitals)
-        front = Front(app, self.settings.token, _hosts(self.settings, self.manifest.port))
-        vitals.front = front
+        exposed = self.settings.host not in _LOOPBACK
+        front = Front(app, self.settings.token, _hosts(self.settings, self.manifest.port), exposed=exposed)
+        vitals.front, front.alive = front, vitals.alive
         server = _Server(self._uvicorn(front))
-        self._listen_for_the_end(halted)
+        self._listen(consumer, vitals)
+        began = time.monotonic()
         self.engine.warm()
+        vitals.warm_s = time.monotonic() - began
         async with asyncio.TaskGroup() as group:
             group.create_task(self._consume(consumer))
-            group.create_task(vitals.beats(server))
-            group.create_task(vitals.checks())
-            sources = [group.create_task(source()) for source in self.engine.sources(runtime)]
             buses: dict[BusName, Bus] = {"main": main, "market": market}
             trimming = trim_until(self.stop, self.manifest.publishes, self.manifests, buses)
-            sources.append(group.create_task(trimming))
+            own = (source() for source in self.engine.sources(runtime))
+            endless = [group.create_task(task) for task in (vitals.beats(server), vitals.checks(), trimming, *own)]
             serving = group.create_task(server.serve())
             await asyncio.wait([serving, group.create_task(self.stop.wait())], return_when=asyncio.FIRST_COMPLETED)
             self._check_served(serving)
             vitals.beat(EngineState.STOPPING)
             self.stop.set()
-            await asyncio.sleep(_HALT_S if halted.is_set() else 0)
-            server.should_exit = True
-            for source in sources:
-                source.cancel()
+            for task in endless:
+                task.cancel()
+            await asyncio.sleep(SAY_S if vitals.lost else 0)
+            server.over.set()
         await main.close()
         await market.close()
         vitals.beat(EngineState.STOPPED)
         return self.code
+
+    def _consumer(self, unit: LiveUnit[S], main: Bus, market: Bus) -> Consumer:
+        hold = unit.hold if isinstance(unit, Processor) and self.engine.hold is not None else None
+        return Consumer(unit, _by_bus(self.manifest.consumes, main, market), self.stop, hold, self.manifest.stale_s)
 
     async def _consume(self, consumer: Consumer) -> None:
         try:
@@ -151,24 +183,42 @@ class _Process(Generic[S]):
             backlog=4096,
             ws_max_size=_WS_BYTES,
             ws_per_message_deflate=False,
+            limit_concurrency=max(_OWN_FILES, self.manifest.limits.files - _OWN_FILES),  # beyond: 503
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=_GRACE_S,
         )
 
-    def _listen_for_the_end(self, halted: asyncio.Event) -> None:
-        """SIGTERM and SIGINT stop; end of file on the control pipe halts first (the supervisor is gone)."""
+    def _listen(self, consumer: Consumer, vitals: Vitals[S]) -> None:
+        """SIGTERM and SIGINT stop; the control pipe says the rest, in a thread of its own."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop.set)
 
-        def supervisor_gone() -> None:
-            loop.remove_reader(self.settings.control_fd)
-            log.error("the supervisor is gone: halted, ending")
-            halted.set()
-            self.stop.set()
+        def hear(word: bytes) -> None:
+            if word == LOST:
+                consumer.cut = True
+                vitals.cut()
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the engine has just ended
+                loop.call_soon_threadsafe(obey, word)
+
+        def obey(word: bytes) -> None:
+            if word == LOST:
+                log.error("the supervisor is gone: halted, ending")
+                self.halted.set()
+                vitals.renew(EngineState.HALTED)
+                self.stop.set()
+            elif word in (HALT, RESUME):
+                self.obeying = asyncio.ensure_future(self._hold(consumer, vitals, held=word == HALT))
 
         if self.settings.control_fd >= 0:
-            loop.add_reader(self.settings.control_fd, supervisor_gone)
+            Leash(self.settings.control_fd, hear).start()
+
+    async def _hold(self, consumer: Consumer, vitals: Vitals[S], *, held: bool) -> None:
+        """Have orders held back, and say so once that is committed; or have them leave again."""
+        log.info("the supervisor says %s", "halt" if held else "resume")
+        await consumer.hold(held)
+        (self.halted.set if held else self.halted.clear)()
+        vitals.beat(EngineState.HALTED if held else EngineState.READY)
 
 
 def _by_bus(topics: tuple[str, ...], main: Bus, market: Bus) -> dict[Bus, list[str]]:

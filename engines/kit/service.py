@@ -2,6 +2,7 @@
 
 The front answers `GET /health` from bytes that a task renews each second, counts requests, and guards mutating routes:
 they need the fleet token and a Host that is this server's (loopback is no authentication: any web page can post to it).
+Where others than this machine can reach it, all but `/health` and `/ready` need the token.
 """
 
 import hmac
@@ -24,6 +25,8 @@ from litestar.types import (
     Receive,
     Scope,
     Send,
+    WebSocketCloseEvent,
+    WebSocketScope,
 )
 from litestar_offline_docs import generate_static_files_config
 from prometheus_client import CollectorRegistry, generate_latest
@@ -33,17 +36,20 @@ from engines.wire.errors import DataError, NautilusError, UsageError
 
 TOKEN_HEADER = b"x-nautilus-token"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_OPEN = frozenset({"/health", "/ready"})
 _MAX_BODY = 1 << 20
 
 
 class Front:
-    """The ASGI application of an engine.  `health` is the body that `GET /health` serves."""
+    """The ASGI application of an engine.  `exposed`: others than this machine can reach it."""
 
-    def __init__(self, app: ASGIApp, token: str, hosts: Sequence[str]) -> None:
+    def __init__(self, app: ASGIApp, token: str, hosts: Sequence[str], *, exposed: bool = False) -> None:
         self._app = app
+        self._exposed = exposed
         self._token = token.encode()
         self._hosts = frozenset(host.encode() for host in hosts)
         self.requests: Counter[int] = Counter()
+        self.alive: Callable[[], None] = lambda: None  # told of every request
         self._start, self._body = _events(200, b"")
         self.renew(b'{"status":"starting"}')
 
@@ -53,13 +59,14 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI entry."""
+        self.alive()
         if scope["type"] == ScopeType.HTTP:
             if scope["path"] == "/health" and scope["method"] == "GET":
                 self.requests[200] += 1
                 await send(self._start)
                 await send(self._body)
                 return
-            if scope["method"] not in _SAFE and not self._allowed(scope):
+            if not self._open(scope) and not self._allowed(scope):
                 self.requests[403] += 1
                 for event in _REFUSAL:
                     await send(event)
@@ -72,9 +79,17 @@ class Front:
 
             await self._app(scope, receive, counted)
             return
+        if self._exposed and scope["type"] == ScopeType.WEBSOCKET and not self._allowed(scope):
+            refusal: WebSocketCloseEvent = {"type": "websocket.close", "code": 1008, "reason": "Send the fleet token."}
+            await send(refusal)
+            return
         await self._app(scope, receive, send)
 
-    def _allowed(self, scope: HTTPScope) -> bool:
+    def _open(self, scope: HTTPScope) -> bool:
+        """Whether a request needs no token: one that changes nothing, on this machine or of no secret."""
+        return scope["method"] in _SAFE and (not self._exposed or scope["path"] in _OPEN)
+
+    def _allowed(self, scope: HTTPScope | WebSocketScope) -> bool:
         headers = dict(scope["headers"])
         given = headers.get(TOKEN_HEADER, b"")
         return bool(self._token) and hmac.compare_digest(given, self._token) and headers.get(b"host") in self._hosts

@@ -8,6 +8,7 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 from prometheus_client import CollectorRegistry
 
+from engines.kit.clockcheck import ClockCheck
 from engines.kit.consumer import Consumer
 from engines.kit.engine import Engine, LiveUnit
 from engines.kit.runtime import Runtime
@@ -44,6 +45,11 @@ class Vitals(Generic[S]):
         self._pulse = Pulse(os.getpid(), EngineState.STARTING, 0, 0, 0)
         self._report = b""
         self._failing = False
+        self._checks: tuple[Check, ...] = ()
+        self._joined = False  # both buses answered once
+        self._clock = ClockCheck(settings.state)
+        self.warm_s: float | None = None  # what the engine's own warming took
+        self.lost = False  # the supervisor is gone
         self._metrics: Metrics | None = None
         self.consumer: Consumer | None = None
         self.front: Front | None = None
@@ -54,18 +60,34 @@ class Vitals(Generic[S]):
         now = self._runtime.mono_ns()
         stall = now - self._pulse.beat_ns - int(BEAT_S * 1e9) if self._pulse.beat_ns else 0
         ready_ns = self._pulse.ready_ns or (now if state == EngineState.READY else 0)
-        self._pulse = Pulse(os.getpid(), state, now, ready_ns, max(self._pulse.stall_ns, stall))
+        orders = self._engine.open_orders(self._unit.state)
+        lag = self.consumer.lag if self.consumer is not None else 0
+        state = EngineState.HALTED if self.lost else state
+        self._write(Pulse(os.getpid(), state, now, ready_ns, max(self._pulse.stall_ns, stall), orders, lag))
+
+    def alive(self) -> None:
+        """The event loop has just got something done: that is as good as a beat, and says so at most every 50 ms."""
+        if self._runtime.mono_ns() - self._pulse.beat_ns > BEAT_S * 5e8:
+            self.beat(self._pulse.state)
+
+    def cut(self) -> None:
+        """From any thread, the supervisor being gone: halted as of now, whatever the event loop does."""
+        self.lost = True
+        self._write(self._pulse._replace(state=EngineState.HALTED))
+
+    def _write(self, pulse: Pulse) -> None:
+        self._pulse = pulse
         if self._beats is not None:
-            self._beats.write(self._runtime.settings.beat_slot, self._pulse)
+            self._beats.write(self._runtime.settings.beat_slot, pulse)
 
     async def beats(self, server: Started) -> None:
         """Beat until the engine stops; quicker before it is ready."""
         while not self._runtime.stop.is_set():
             taking_part = server.started and self.consumer is not None and self.consumer.claimed.is_set()
-            state = self._live_state() if taking_part else EngineState.STARTING
-            if state == EngineState.READY and not self._report:
-                await self._check_once(state)
-            self.beat(state)
+            if taking_part and not self._joined:
+                await self._check_once(EngineState.READY)
+                taking_part = self._joined
+            self.beat(self._live_state() if taking_part else EngineState.STARTING)
             await asyncio.sleep(BEAT_S if taking_part else BEAT_S / 20)
 
     def _live_state(self) -> EngineState:
@@ -82,16 +104,22 @@ class Vitals(Generic[S]):
 
     async def _check_once(self, state: EngineState) -> None:
         began = self._runtime.mono_ns()
-        checks = [
-            await _round_trip("bus-main", self._runtime.main),
-            await _round_trip("bus-market", self._runtime.market),
-            self._loop_check(),
-            *self._engine.checks(self._runtime),
-        ]
+        main = await _round_trip("bus-main", self._runtime.main)
+        market = await _round_trip("bus-market", self._runtime.market)
+        self._joined = self._joined or main.status == market.status == "ok"
+        feed = self.consumer.feed.check(self._runtime.mono_ns()) if self.consumer is not None else None
+        checks = [main, market, self._loop_check(), self._clock.check(), *([feed] if feed is not None else [])]
+        if self.warm_s is not None:
+            checks.append(Check("kernels", "ok", f"warm after {self.warm_s:.2f} s"))
+        checks += self._engine.checks(self._runtime)
         self._failing = any(check.status == "fail" for check in checks)
         age = (self._runtime.mono_ns() - began) / 1e9
-        report = self._compose(state, [msgspec.structs.replace(check, age_s=round(age, 6)) for check in checks])
-        self._report = msgspec.json.encode(report)
+        self._checks = tuple(msgspec.structs.replace(check, age_s=round(age, 6)) for check in checks)
+        self.renew(state)
+
+    def renew(self, state: EngineState) -> None:
+        """Serve a new report of the last checks."""
+        self._report = msgspec.json.encode(self._compose(state, self._checks))
         if self.front is not None:
             self.front.renew(self._report)
 
@@ -100,7 +128,7 @@ class Vitals(Generic[S]):
         self._pulse = self._pulse._replace(stall_ns=0)
         return Check("event-loop", "warn" if stall > _STALL_S else "ok", f"longest stall {stall * 1e3:.0f} ms")
 
-    def _compose(self, state: EngineState, checks: list[Check]) -> HealthReport:
+    def _compose(self, state: EngineState, checks: tuple[Check, ...]) -> HealthReport:
         runtime, manifest = self._runtime, self._runtime.manifest
         last = self._unit.hops.last_message_ns
         now = runtime.mono_ns()
@@ -113,7 +141,7 @@ class Vitals(Generic[S]):
             started_at=self._started_at,
             uptime_s=round((now - runtime.started_ns) / 1e9, 3),
             version=self._version,
-            checks=tuple(checks),
+            checks=checks,
             features=tuple(self._engine.features(self._unit.state)),
             counters=self.counters(),
             data_sources=tuple(self._engine.data_sources),
@@ -126,7 +154,7 @@ class Vitals(Generic[S]):
         )
 
     def _status(self, state: EngineState) -> Status:
-        if self._runtime.halted.is_set():
+        if self.lost or self._runtime.halted.is_set():
             return "halted"
         if state == EngineState.STARTING and self._pulse.ready_ns == 0 and self.front is None:
             return "starting"

@@ -1,33 +1,47 @@
-"""Our own resting orders in one symbol, matched against the tape's touch.
+"""Our orders in one symbol, matched against what the tape displays.
 
-Convention: an order takes the touch at the first quote it meets, as far as the displayed size goes; whatever is left of
-a limit order then rests, and fills at its limit when the touch crosses it; whatever is left of a market order takes the
-next touch.  Each quote offers its displayed size once, to our orders in price-time priority.  Our fills come on top of
-the tape's volume and do not move it.
+A quote comes to the book as the tape's orders: its touch, and behind it the deeper levels of the last displayed book.
+1. What the quote crosses of our resting orders trades first, by price, then time, each at the price where it rests.
+2. Then the orders that are due (arrived since the last quote, or market orders with something left) come in the order
+   of their arrival and take what is still displayed, at the displayed prices.
+3. What is left of a limit order rests; of a market order it takes the next quote; of an "ioc" order it is cancelled.
+An order that would meet a resting one of ours is cancelled there (self-trade prevention, the newest goes).
+
+Each quote offers its touch once, each displayed book its deeper levels once.  Inside price bands nothing trades outside
+them: an order rests at the band where its own price is beyond.  Our fills come on top of the tape's volume and do not
+move it.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from engines.marketdata.auction import LEAST, MOST
+from engines.marketdata.lob.book import Book, Row, ops
+from engines.marketdata.lob.layout import CANCELLED, IOC, LIMIT, MARKET, RESTED, SELF_TRADE, TRADE
 from engines.wire.messages import Order
-from engines.wire.ticks import Rows
+from engines.wire.ticks import BOOK_LEVELS
 
 Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+EndCode = Literal["IOC", "SELF_TRADE", "HALTED"]
+TAPE, OURS = 0, 1  # owners: the tape's orders meet no order of their own
+DEEP_COLUMNS = 1 + 4 * BOOK_LEVELS  # time, bids, asks, bid sizes, ask sizes
+_AT = {1: (1 + BOOK_LEVELS, 1 + 3 * BOOK_LEVELS), -1: (1, 1 + 2 * BOOK_LEVELS)}  # what a buyer, a seller meets
 
 
 class Working(msgspec.Struct):
     """An order at the venue."""
 
     order: Order
-    live_ns: int  # no quote before this market time fills it
+    live_ns: int  # no quote before this market time meets it
     arrival: int  # place in time priority
     remaining: int
     fills: int = 0
-    resting: bool = False  # it met a quote and is a resting order from then on
+    rests: int | None = None  # the price at which it stands on the book
 
 
 class Match(NamedTuple):
@@ -41,48 +55,156 @@ class Match(NamedTuple):
     ts_ns: int
 
 
-def match(orders: Sequence[Working], rows: Rows) -> list[Match]:
-    """Match `orders` of one symbol against its quotes (ticks.QUOTE, in time order); changes the orders in place."""
-    found: list[Match] = []
-    for side, price, size in ((1, "ask", "ask_size"), (-1, "bid", "bid_size")):
-        ours = sorted((w for w in orders if w.order.side == side), key=_priority)
-        if ours:
-            found += _one_side(ours, rows["ts"], rows[price], rows[size])
-    return sorted(found, key=lambda m: m.ts_ns)
+class Ended(NamedTuple):
+    """The book took an order off, with something left of it."""
+
+    working: Working
+    left: int
+    code: EndCode
 
 
-def _priority(working: Working) -> tuple[int, int, int]:
-    """Market orders first, then the better limit, then the earlier arrival."""
-    limit = working.order.limit
-    return (0, 0, working.arrival) if limit is None else (1, -working.order.side * limit, working.arrival)
+class Shown(NamedTuple):
+    """What the tape displays in one symbol: one row a quote, in time order; bands are LEAST and MOST where none are.
+
+    `deep`: rows of DEEP_COLUMNS in time order; what our orders take of them is taken out in place.
+    """
+
+    ts: Ints
+    bid: Ints
+    ask: Ints
+    bid_size: Ints
+    ask_size: Ints
+    lower: Ints
+    upper: Ints
+    deep: Ints
+
+    def part(self, rows: slice | Flags) -> "Shown":
+        """Some of the rows, with the same deeper levels."""
+        return Shown._make([*(column[rows] for column in self[:-1]), self.deep])
 
 
-def _one_side(ours: list[Working], ts: Ints, touch: Ints, shown: Ints) -> Iterator[Match]:
-    starts = [int(ts.searchsorted(working.live_ns)) for working in ours]
-    crossings: list[npt.NDArray[np.bool_]] = []
-    for working, start in zip(ours, starts, strict=True):
-        crossings.append(_crosses(working.order, touch))
-        crossings[-1][:start] = False
-    for i in np.flatnonzero(np.any(crossings, axis=0)):
-        price, left = int(touch[i]), int(shown[i])
-        for working, start, crossing in zip(ours, starts, crossings, strict=True):
-            quantity = min(left, working.remaining)
-            if quantity == 0 or not crossing[i]:
-                continue
-            left -= quantity
-            working.remaining -= quantity
-            working.fills += 1
-            limit = working.order.limit
-            paid = limit if limit is not None and (working.resting or i > start) else price
-            yield Match(working, working.fills, working.remaining == 0, quantity, paid, int(ts[i]))
-        if all(working.remaining == 0 for working in ours):
-            break
-    for working, start in zip(ours, starts, strict=True):
-        working.resting |= start < ts.size
+class Level(NamedTuple):
+    """A displayed price.  `at`, `column`: where its size stands in the deeper levels; `at` -1: it is the touch."""
+
+    price: int
+    size: int
+    at: int
+    column: int
 
 
-def _crosses(order: Order, touch: Ints) -> npt.NDArray[np.bool_]:
-    """Whether the touch on the other side is at the order's limit or better for it."""
-    if order.limit is None:
-        return np.ones(touch.shape, np.bool_)
-    return (touch - order.limit) * order.side <= 0
+def fill(working: Working, quantity: int, price: int, ts_ns: int) -> Match:
+    """Execute part of an order."""
+    working.remaining -= quantity
+    working.fills += 1
+    return Match(working, working.fills, working.remaining == 0, quantity, price, ts_ns)
+
+
+def end(working: Working, code: EndCode) -> Ended:
+    """Take what is left of an order off."""
+    left, working.remaining = working.remaining, 0
+    return Ended(working, left, code)
+
+
+def levels(shown: Shown, row: int, side: int) -> list[Level]:
+    """What an order of `side` may meet at a row, best first; prices are moved into the bands, or left out beyond."""
+    touch, size = (shown.ask, shown.ask_size) if side > 0 else (shown.bid, shown.bid_size)
+    low, high = int(shown.lower[row]), int(shown.upper[row])
+    found = [Level(int(touch[row]), int(size[row]), -1, 0)]
+    last = int(shown.deep[:, 0].searchsorted(shown.ts[row], side="right")) - 1
+    if last >= 0:
+        prices, sizes = _AT[side]
+        for level in range(BOOK_LEVELS):
+            price = int(shown.deep[last, prices + level])
+            if (price - int(touch[row])) * side > 0:
+                found.append(Level(price, int(shown.deep[last, sizes + level]), last, sizes + level))
+    moved = (level._replace(price=max(level.price, low) if side > 0 else min(level.price, high)) for level in found)
+    return [level for level in moved if level.size > 0 and low <= level.price <= high]
+
+
+def play(orders: Sequence[Working], shown: Shown) -> Iterator[Match | Ended]:
+    """Match `orders` of one symbol against the rows; changes the orders, and the deeper levels, in place.
+
+    A row whose bid is not below its ask is no market: nothing trades on it.
+    """
+    market = shown.bid < shown.ask
+    shown = shown if market.all() else shown.part(market)
+    row = -1
+    while (row := _next(orders, shown, row + 1)) < shown.ts.size:
+        yield from _meet(orders, shown, row)
+
+
+def _next(orders: Sequence[Working], shown: Shown, row: int) -> int:
+    """The next row that can do something to an order."""
+    found = int(shown.ts.size)
+    best = {1: LEAST, -1: MOST}
+    for working in orders:
+        if working.remaining == 0:
+            continue
+        if working.rests is None:
+            found = min(found, max(row, int(shown.ts.searchsorted(working.live_ns))))
+        else:
+            side = working.order.side
+            best[side] = max(best[side] * side, working.rests * side) * side
+    if row >= found:
+        return found
+    rows = slice(row, found)
+    if shown.ask[rows].min() > best[1] and shown.bid[rows].max() < best[-1]:
+        return found  # bands only make it less likely
+    low, high = shown.lower[rows], shown.upper[rows]
+    hit = (np.maximum(shown.ask[rows], low) <= np.minimum(best[1], high)) & (shown.ask_size[rows] > 0)
+    hit |= (np.minimum(shown.bid[rows], high) >= np.maximum(best[-1], low)) & (shown.bid_size[rows] > 0)
+    return row + int(hit.argmax()) if hit.any() else found
+
+
+def bounded(order: Order, price: int | None, low: int, high: int) -> int:
+    """A price (None: any) as the bands let it stand."""
+    if order.side > 0:
+        return min(MOST if price is None else price, high)
+    return max(LEAST if price is None else price, low)
+
+
+def _meet(orders: Sequence[Working], shown: Shown, row: int) -> Iterator[Match | Ended]:
+    """One row: see the module."""
+    low, high, ts = int(shown.lower[row]), int(shown.upper[row]), int(shown.ts[row])
+    open_orders = [w for w in orders if w.remaining]
+    resting = sorted((w for w in open_orders if w.rests is not None), key=lambda w: w.arrival)
+    due = sorted((w for w in open_orders if w.rests is None and w.live_ns <= ts), key=lambda w: (w.live_ns, w.arrival))
+    ours = [*resting, *due]
+    tape = [(side, level) for side in (1, -1) for level in levels(shown, row, side)]
+    made: list[Row] = [
+        (n, bounded(w.order, w.rests, low, high), w.remaining, OURS, LIMIT, w.order.side) for n, w in enumerate(resting)
+    ]
+    made += [(len(ours) + n, level.price, level.size, TAPE, LIMIT, -side) for n, (side, level) in enumerate(tape)]
+    made += [_coming(n, w, low, high) for n, w in enumerate(due, len(resting))]
+    for op, one, two, price, quantity, kind, code in Book(len(made)).apply(ops(made)).tolist():
+        if kind == TRADE:
+            mine, theirs = (one, two) if one < len(ours) else (two, one)
+            level = tape[theirs - len(ours)][1]
+            if level.at >= 0:
+                shown.deep[level.at, level.column] -= quantity
+            yield fill(ours[mine], quantity, price, ts)
+        elif kind == RESTED and op >= len(resting) + len(tape):
+            ours[one].rests = ours[one].order.limit
+        elif kind == CANCELLED and one < len(ours):
+            working = ours[one]
+            if code == SELF_TRADE or working.order.tif == "ioc":
+                yield end(working, "SELF_TRADE" if code == SELF_TRADE else "IOC")
+            elif _blocked(working.order.side, shown, row):
+                working.rests = high if working.order.side > 0 else low
+
+
+def _coming(number: int, working: Working, low: int, high: int) -> Row:
+    """An order that is due.  A market order inside bands is one that pays up to the band."""
+    order = working.order
+    price = bounded(order, order.limit, low, high)
+    kind = LIMIT if order.limit is not None and order.tif == "day" else IOC
+    if order.limit is None and abs(price) == MOST:
+        kind, price = MARKET, 0
+    return number, price, working.remaining, OURS, kind, order.side
+
+
+def _blocked(side: int, shown: Shown, row: int) -> bool:
+    """Whether a band keeps what a market order would meet next from it."""
+    if side > 0:
+        return int(shown.ask[row]) > int(shown.upper[row])
+    return int(shown.bid[row]) < int(shown.lower[row])

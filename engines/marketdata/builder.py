@@ -58,15 +58,19 @@ def _told(code: int, err: bytes) -> DataError:
 def main() -> int:
     """The child: request in, day out."""
     try:
+        from engines.marketdata.lob.book import warm
+        from engines.marketdata.tape.overlays.lay import lay
         from engines.marketdata.tape.tape import make
 
+        warm()  # a first run compiles the venue's book here, and not where it would hold up the event loop
         request = msgspec.json.decode(sys.stdin.buffer.read(), type=ReplayRequest)
-        tape = make(request.resolve(), request.seed)
+        scenario = request.resolve()
+        tape = lay(make(scenario, request.seed), scenario.overlays)
     except NautilusError as error:
         sys.stderr.buffer.write(msgspec.json.encode(_Mistake(error.what, error.why, error.next_step)))
         return 1
-    rows = (tape.trades, tape.quotes, tape.levels)
-    sys.stdout.buffer.write(to_bytes(evidence(tape.pins, tape.digest(), rows), rows))
+    rows = (tape.trades, tape.quotes, tape.levels, tape.depths, tape.busts)
+    sys.stdout.buffer.write(to_bytes(evidence(tape), rows))
     return 0
 
 

@@ -19,8 +19,17 @@ class ReplayConfig(msgspec.Struct, frozen=True):
 
 
 class VenueConfig(msgspec.Struct, frozen=True):
-    """The paper venue.  Fees are 1/10,000 of a currency unit."""
+    """The paper venue.  Fees are 1/10,000 of a currency unit.
 
-    latency_ns: int = 1_000_000  # market time from an order's event to its arrival at the book
+    An order is on its way for `latency_ns` of market time, and up to `jitter_ns` more, which its id and the replay's
+    seed decide.
+    """
+
+    latency_ns: int = 1_000_000
+    jitter_ns: int = 500_000
     fee_per_share: int = 35
     fee_per_contract: int = 8_500  # of instruments whose multiplier exceeds 1
+    owner: str = "strategy"  # the engine whose orders these are: when it goes, they go
+    tier_2: tuple[str, ...] = ()  # by limit up - limit down; the bundle's shares are all of Tier 1
+    most_quantity: int = 10**9
+    most_price: int = 10**13

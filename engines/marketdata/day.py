@@ -1,20 +1,23 @@
 """A day that is ready to be replayed: the scenario's facts and the tape's rows."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 import numpy as np
 
 from engines.marketdata.request import ReplayRequest
-from engines.wire.messages import MeasuredWindow, Session
-from engines.wire.pins import Pin
+from engines.wire.messages import Fault, MeasuredWindow, Session
 from engines.wire.scenario import Scenario
 from engines.wire.session import CLOSE, OPEN, epoch_ns
-from engines.wire.ticks import LEVEL, PRICE_SCALE, QUOTE, TRADE, Rows, to_units
+from engines.wire.ticks import BUST, DEPTH, LEVEL, PRICE_SCALE, QUOTE, TRADE, Rows, to_units
+
+if TYPE_CHECKING:  # the tape needs numba, which the engine's own process never loads
+    from engines.marketdata.tape.tape import Tape
 
 Event = Literal["open", "window", "window-end", "close"]
 PATH_S = 60.0
+Streams = tuple[Rows, Rows, Rows, Rows, Rows]  # trades, quotes, levels, depths, busts
 
 
 class PinRow(msgspec.Struct, frozen=True):
@@ -33,13 +36,18 @@ class Evidence(msgspec.Struct, frozen=True):
     trades: int
     quotes: int
     levels: int
-    pins: tuple[PinRow, ...]
+    pins: tuple[PinRow, ...]  # those that hold; `released` names the others
     path: tuple[tuple[str, int, int], ...]
+    depths: int = 0
+    busts: int = 0
+    faults: tuple[Fault, ...] = ()
+    released: tuple[str, ...] = ()
+    counterfactual: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Day:
-    """Rows in time order, as `ticks.TRADE`, `ticks.QUOTE` and `ticks.LEVEL`."""
+    """Rows in the order in which they leave, each of its type in `ticks`; an overlay may put times out of order."""
 
     request: ReplayRequest
     scenario: Scenario
@@ -47,6 +55,13 @@ class Day:
     trades: Rows
     quotes: Rows
     levels: Rows
+    depths: Rows
+    busts: Rows
+
+    @property
+    def streams(self) -> Streams:
+        """All rows, in the order in which the messages of one batch are appended."""
+        return (self.trades, self.quotes, self.levels, self.depths, self.busts)
 
     @property
     def open_ns(self) -> int:
@@ -83,32 +98,47 @@ class Day:
             window=self.window,
             tick_sizes=(100, *(to_units(instrument.tick) for instrument in scenario.instruments)),
             multipliers=(1, *(round(instrument.multiplier) for instrument in scenario.instruments)),
+            rules_asof=scenario.rules_asof.isoformat() if scenario.rules_asof else "",
+            faults=self.evidence.faults,
         )
 
 
-def evidence(pins: tuple[Pin, ...], digest: str, rows: tuple[Rows, Rows, Rows]) -> Evidence:
-    """Each pin's target beside what the rows (trades, quotes, levels) give, and the path for plots."""
-    trades, quotes, levels = rows
+def evidence(tape: "Tape") -> Evidence:
+    """Each pin's target beside what the tape's rows give (released pins are named only), and the path for plots."""
     found: list[PinRow] = []
     path: list[tuple[str, int, int]] = []
-    for place, pin in enumerate(pins):
+    released = {(each.symbol, each.pin) for each in tape.released}
+    for place, pin in enumerate(tape.pins):
         if place == 0:
-            ts, price, volume = levels["ts"], levels["level"], None
+            ts, price, volume = tape.levels["ts"], tape.levels["level"], None
         else:
-            own = trades[trades["symbol"] == place]
+            own = tape.trades[tape.trades["symbol"] == place]
             ts, price, volume = own["ts"], own["price"], int(own["size"].sum())
         got = {"open": price[0], "high": price.max(), "low": price.min(), "close": price[-1]}
         for name, value in got.items():
-            found.append(PinRow(pin.symbol, name, getattr(pin, name) / PRICE_SCALE, int(value) / PRICE_SCALE))
-        if volume is not None:
+            if (pin.symbol, name) not in released:
+                found.append(PinRow(pin.symbol, name, getattr(pin, name) / PRICE_SCALE, int(value) / PRICE_SCALE))
+        if volume is not None and (pin.symbol, "volume") not in released:
             found.append(PinRow(pin.symbol, "volume", float(pin.volume or 0), float(volume)))
-        every = np.searchsorted(ts, np.arange(ts[0], ts[-1], int(PATH_S * 1e9)))
+        every = np.searchsorted(np.maximum.accumulate(ts), np.arange(ts[0], ts[-1], int(PATH_S * 1e9)))
         kept = np.unique(np.concatenate([every, [int(price.argmin()), ts.size - 1]]))
         path += ((pin.symbol, int(ts[i]), int(price[i])) for i in kept)
-    return Evidence(digest, len(trades), len(quotes), len(levels), tuple(found), tuple(path))
+    return Evidence(
+        tape.digest(),
+        len(tape.trades),
+        len(tape.quotes),
+        len(tape.levels),
+        tuple(found),
+        tuple(path),
+        depths=len(tape.depths),
+        busts=len(tape.busts),
+        faults=tape.faults,
+        released=tuple(f"{each.symbol} {each.pin}: {each.why}" for each in tape.released),
+        counterfactual=tape.outlook.counterfactual,
+    )
 
 
-def to_bytes(made: Evidence, rows: tuple[Rows, Rows, Rows]) -> bytes:
+def to_bytes(made: Evidence, rows: Streams) -> bytes:
     """Evidence and rows as one block of bytes; `from_bytes` reads it."""
     head = msgspec.msgpack.encode(made)
     return b"".join((len(head).to_bytes(4, "little"), head, *(part.tobytes() for part in rows)))
@@ -123,7 +153,8 @@ def from_bytes(request: ReplayRequest, scenario: Scenario, data: bytes) -> Day:
     start = 4 + int.from_bytes(data[:4], "little")
     made = msgspec.msgpack.decode(data[4:start], type=Evidence)
     parts: list[Rows] = []
-    for dtype, count in ((TRADE, made.trades), (QUOTE, made.quotes), (LEVEL, made.levels)):
+    counts = (made.trades, made.quotes, made.levels, made.depths, made.busts)
+    for dtype, count in zip((TRADE, QUOTE, LEVEL, DEPTH, BUST), counts, strict=True):
         parts.append(np.frombuffer(data, dtype, count, start))
         start += count * dtype.itemsize
     return Day(request, scenario, made, *parts)

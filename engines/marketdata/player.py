@@ -17,6 +17,7 @@ from engines.marketdata import followers
 from engines.marketdata.builder import build
 from engines.marketdata.config import ReplayConfig
 from engines.marketdata.day import Day
+from engines.marketdata.feeds.config import SCENARIO as FEEDS
 from engines.marketdata.publisher import TOPICS, Item, Publisher, Retry, Sleep
 from engines.marketdata.replay import Replay, ReplayStatus
 from engines.marketdata.request import ReplayRequest, again
@@ -61,6 +62,7 @@ class Player:
         self._wanted: ReplayRequest | None = None
         self._building: asyncio.Task[Day] | None = None
         self._stopping = False
+        self.publisher: Publisher | None = None  # once what a former process began is finished
         self.status = ReplayStatus()
 
     # ------------------------------------------------------------------------------------------- requests
@@ -102,10 +104,14 @@ class Player:
         while runtime.holder.epoch == 0:  # the consumer has not claimed yet
             await self._edge.sleep(_POLL_S)
         name = runtime.manifest.name
-        publisher = Publisher(runtime.market, name, lambda: runtime.holder.epoch, runtime.mono_ns, self._retry)
+        epoch, halted = (lambda: runtime.holder.epoch), runtime.halted.is_set
+        publisher = Publisher(runtime.market, name, epoch, runtime.mono_ns, self._retry, halted)
         unfinished = await self._unfinished(runtime)
-        if unfinished is not None:
+        if unfinished is not None and unfinished.session.scenario == FEEDS:
+            await self._close(publisher, unfinished)  # feeds are started again by whoever wants them
+        elif unfinished is not None:
             await self._attempt(runtime, publisher, again(unfinished.session), unfinished)
+        self.publisher = publisher
         while not runtime.stop.is_set():
             request, self._wanted = self._wanted, None
             if request is not None:

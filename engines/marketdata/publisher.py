@@ -11,7 +11,10 @@ from engines.wire.messages import Body, Header, encode_body, encode_header
 
 log = logging.getLogger(__name__)
 Sleep = Callable[[float], Awaitable[None]]
-TOPICS = ("sessions", "trades", "quotes", "levels")
+TOPICS = ("sessions", "trades", "quotes", "levels", "depths", "busts")
+
+
+_HALT_POLL_S = 0.02
 
 
 class Item(NamedTuple):
@@ -33,12 +36,20 @@ class Item(NamedTuple):
 class Publisher:
     """The only writer of the replayed topics.
 
-    `epoch` is the engine's incarnation: when it changes, `seq` begins again at 1, as consumers expect.
+    `epoch` is the engine's incarnation: when it changes, `seq` begins again at 1, as consumers expect.  While `halted`
+    nothing leaves, so that what is out can be drained; the next incarnation goes on from there.
     """
 
     def __init__(
-        self, bus: Bus, producer: str, epoch: Callable[[], int], mono_ns: Callable[[], int], retry: "Retry"
+        self,
+        bus: Bus,
+        producer: str,
+        epoch: Callable[[], int],
+        mono_ns: Callable[[], int],
+        retry: "Retry",
+        halted: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._halted = halted
         self._bus = bus
         self._producer = producer
         self._epoch_now = epoch
@@ -59,6 +70,8 @@ class Publisher:
     async def publish(self, items: Sequence[Item]) -> None:
         """Append what is not there yet; a bus that fails is tried until it answers."""
         left = list(items)
+        while self._halted():
+            await self._retry.sleep(_HALT_POLL_S)
         while left:
             outputs = self._stamp(left)
             try:

@@ -17,12 +17,13 @@ from engines.marketdata.publisher import TOPICS, Item, Publisher, Retry
 from engines.marketdata.schedule import Batch, SegmentName
 from engines.wire.bus import parse_id
 from engines.wire.errors import BusError
-from engines.wire.messages import Body, Levels, MeasuredWindow, Quotes, Trades
+from engines.wire.messages import Body, Busts, Depths, Levels, MeasuredWindow, Quotes, Trades
 
 S = TypeVar("S")
 Positions = Mapping[str, tuple[int, int]]
 State = Literal["idle", "building", "running", "finished", "failed"]
 
+_BODIES = (Trades, Quotes, Levels, Depths, Busts)
 _LEAD_NS = 20_000_000  # the window begins so long after everything is ready
 _POLL_S = 0.05
 
@@ -49,6 +50,8 @@ class ReplayStatus(msgspec.Struct):
     waited_ms: float = 0.0  # for consumers, outside the window
     resumed: bool = False
     stopped: bool = False
+    released: tuple[str, ...] = ()  # pins that an overlay or an added halt released, and why
+    counterfactual: bool = False
     error: str = ""
 
 
@@ -99,6 +102,7 @@ class Replay(Generic[S]):
         status = self._status
         status.state, status.window, status.pins = "running", day.window, day.evidence.pins
         status.digest, status.ticks = day.evidence.digest, day.evidence.trades
+        status.released, status.counterfactual = day.evidence.released, day.evidence.counterfactual
         status.published = dict.fromkeys(TOPICS, 0)
 
     def _left(self, day: Day, batch: Batch, positions: Positions) -> list[Body]:
@@ -176,13 +180,6 @@ def messages(day: Day, batch: Batch) -> list[Body]:
     """The messages of a batch, in the order in which they are appended."""
     if batch.event is not None:
         return [day.session(batch.event, batch.speed)]
-    trades, quotes, levels = (slice(*cut) for cut in batch.cuts)
     symbols = day.scenario.symbols
-    bodies: list[Body] = []
-    if trades.start < trades.stop:
-        bodies.append(Trades(symbols, day.trades[trades].tobytes()))
-    if quotes.start < quotes.stop:
-        bodies.append(Quotes(symbols, day.quotes[quotes].tobytes()))
-    if levels.start < levels.stop:
-        bodies.append(Levels(symbols, day.levels[levels].tobytes()))
-    return bodies
+    parts = zip(_BODIES, day.streams, batch.cuts, strict=True)
+    return [body(symbols, rows[start:end].tobytes()) for body, rows, (start, end) in parts if start < end]

@@ -33,6 +33,7 @@ class ReplayRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     window: WindowRequest | None = None
     ticks: Annotated[int, msgspec.Meta(ge=1_000, le=5_000_000)] | None = None
     window_at_ns: int = 0
+    rules: dt.date | None = None  # a what-if: the rulebook of that day
 
     def resolve(self) -> Scenario:
         """The scenario with the request's changes.
@@ -44,6 +45,8 @@ class ReplayRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         scenario = load(self.scenario)
         if self.ticks is not None:
             scenario = replace(scenario, ticks=self.ticks)
+        if self.rules is not None:
+            scenario = replace(scenario, rules_asof=self.rules)
         if self.window is not None:
             scenario = replace(scenario, window=Window(self.window.start, self.window.end, self.window.speed))
         elif self.quick:
@@ -62,4 +65,7 @@ def again(session: Session) -> ReplayRequest:
         start, end = (wall_time((ns - opening) / NS) for ns in (session.window.start_ns, session.window.end_ns))
         window = WindowRequest(start, end, session.window.speed)
     at_ns = session.window.mono_ns if session.window is not None else 0
-    return ReplayRequest(session.scenario, session.seed, window=window, ticks=session.ticks or None, window_at_ns=at_ns)
+    asof = dt.date.fromisoformat(session.rules_asof) if session.rules_asof else None
+    return ReplayRequest(
+        session.scenario, session.seed, window=window, ticks=session.ticks or None, window_at_ns=at_ns, rules=asof
+    )

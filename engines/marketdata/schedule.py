@@ -18,11 +18,12 @@ SegmentName = Literal["before", "window", "after"]
 SEGMENTS: tuple[SegmentName, ...] = ("before", "window", "after")
 Times = npt.NDArray[np.int64]
 Cut = tuple[int, int]  # rows [start, end)
-_NONE: tuple[Cut, Cut, Cut] = ((0, 0), (0, 0), (0, 0))
+Cuts = tuple[Cut, Cut, Cut, Cut, Cut]
+_NONE: Cuts = ((0, 0), (0, 0), (0, 0), (0, 0), (0, 0))
 
 
 class Batch(NamedTuple):
-    """What leaves at once: an event of the session, or rows of trades, quotes and levels."""
+    """What leaves at once: an event of the session, or rows."""
 
     number: int
     segment: SegmentName
@@ -30,7 +31,7 @@ class Batch(NamedTuple):
     ts_ns: int  # market time: the event's, or its last row's
     event: Event | None
     speed: float  # of the segment that this batch belongs to, or that its event begins
-    cuts: tuple[Cut, Cut, Cut]  # trades, quotes, levels
+    cuts: Cuts  # trades, quotes, levels, depths, busts
 
 
 class _Stretch(NamedTuple):
@@ -43,9 +44,9 @@ class _Stretch(NamedTuple):
 
 
 def plan(day: Day, config: ReplayConfig) -> tuple[Batch, ...]:
-    """The whole replay, in order."""
+    """The whole replay, in order. A row whose time lies before an earlier row's leaves right after that one."""
     window, outside = day.window, config.outside_speed
-    streams = [np.ascontiguousarray(rows["ts"]) for rows in (day.trades, day.quotes, day.levels)]
+    streams = [np.maximum.accumulate(rows["ts"]) for rows in day.streams]
     last = max(day.close_ns, *(int(ts[-1]) for ts in streams if ts.size)) + 1
     before = _Stretch("before", day.open_ns, window.start_ns, outside)
     inside = _Stretch("window", window.start_ns, window.end_ns, window.speed)
@@ -76,14 +77,15 @@ def _ticks(streams: Sequence[Times], stretch: _Stretch, config: ReplayConfig) ->
             yield Batch(0, stretch.name, due, int(max(ends[1] for ends in filled)), None, stretch.speed, cuts)
 
 
-def _fitting(streams: Sequence[Times], start: int, end: int, most: int) -> Iterator[tuple[Cut, Cut, Cut]]:
+def _fitting(streams: Sequence[Times], start: int, end: int, most: int) -> Iterator[Cuts]:
     """The rows of [start, end), halved in time until no message exceeds `most` rows (or one nanosecond is left)."""
-    trades, quotes, levels = ((int(ts.searchsorted(start)), int(ts.searchsorted(end))) for ts in streams)
-    largest = max(cut[1] - cut[0] for cut in (trades, quotes, levels))
+    trades, quotes, levels, depths, busts = ((int(ts.searchsorted(start)), int(ts.searchsorted(end))) for ts in streams)
+    cuts = (trades, quotes, levels, depths, busts)
+    largest = max(cut[1] - cut[0] for cut in cuts)
     if largest == 0:
         return
     if largest <= most or end - start <= 1:
-        yield (trades, quotes, levels)
+        yield cuts
         return
     middle = (start + end) // 2
     yield from _fitting(streams, start, middle, most)

@@ -2,27 +2,27 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Annotated
 
 import msgspec
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromQuery, JSONBody, QueryParameter
+from litestar.params import FromQuery, JSONBody
 
 from engines.kit.engine import Engine, Source
 from engines.kit.runtime import Runtime
-from engines.marketdata import prices
+from engines.marketdata.feeds.desk import FeedDesk
+from engines.marketdata.feeds.routes import routes as feed_routes
 from engines.marketdata.player import Player
-from engines.marketdata.prices import BarOut, Page, SymbolRow, TrueRange
+from engines.marketdata.price_routes import price_routes
 from engines.marketdata.replay import ReplayStatus
 from engines.marketdata.request import ReplayRequest
 from engines.marketdata.venue import Touch, Venue, step
+from engines.marketdata.venue_routes import routes as venue_routes
+from engines.marketdata.warming import warm
 from engines.wire import bundle, scenario_file
-from engines.wire.errors import DataError
+from engines.wire.errors import DataError, UsageError
 from engines.wire.health import Check
 from engines.wire.ticks import PRICE_SCALE
-
-Days = Annotated[int, QueryParameter(ge=1, le=260)]
 
 
 class ScenarioRow(msgspec.Struct, frozen=True):
@@ -48,39 +48,7 @@ class QuoteOut(msgspec.Struct, frozen=True):
     ask_size: int
 
 
-def _price_routes() -> Sequence[HTTPRouteHandler]:
-    @get("/symbols", sync_to_thread=False, summary="Symbols of the bundle")
-    def symbols() -> tuple[SymbolRow, ...]:
-        return prices.symbols()
-
-    @get("/bars", sync_to_thread=False, summary="Daily bars, in pages")
-    def bars(
-        symbol: FromQuery[str],
-        start: FromQuery[dt.date | None] = None,
-        end: FromQuery[dt.date | None] = None,
-        offset: Annotated[int, QueryParameter(ge=0)] = 0,
-        limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 250,
-    ) -> Page:
-        return prices.page(symbol, start, end, offset, limit)
-
-    @get("/ohlc", sync_to_thread=False, summary="Open, high, low, close and volume of blocks of trading days")
-    def ohlc(
-        symbol: FromQuery[str],
-        days: Days = 5,
-        start: FromQuery[dt.date | None] = None,
-        end: FromQuery[dt.date | None] = None,
-        limit: Annotated[int, QueryParameter(ge=1, le=520)] = 52,
-    ) -> tuple[BarOut, ...]:
-        return prices.blocks(symbol, start, end, days, limit)
-
-    @get("/atr", sync_to_thread=False, summary="Average true range (Wilder)")
-    def atr(symbol: FromQuery[str], days: Days = 14, end: FromQuery[dt.date | None] = None) -> TrueRange:
-        return prices.true_range(symbol, end, days)
-
-    return [symbols, bars, ohlc, atr]
-
-
-def _tape_routes(runtime: Runtime[Venue], player: Player) -> Sequence[HTTPRouteHandler]:
+def _tape_routes(runtime: Runtime[Venue], player: Player, desk: FeedDesk) -> Sequence[HTTPRouteHandler]:
     @get("/scenarios", sync_to_thread=False, summary="Scenarios that ship")
     def scenarios() -> tuple[ScenarioRow, ...]:
         return tuple(_scenario(name) for name in scenario_file.names())
@@ -91,6 +59,8 @@ def _tape_routes(runtime: Runtime[Venue], player: Player) -> Sequence[HTTPRouteH
 
     @post("/replay", sync_to_thread=False, status_code=202, summary="Start a replay")
     def start(data: JSONBody[ReplayRequest]) -> ReplayStatus:
+        if desk.busy:
+            raise UsageError("Feeds are running.", "Consumers follow one market clock.", "Stop the feeds first.")
         return player.start(data, runtime.mono_ns())
 
     @get("/replay", sync_to_thread=False, summary="Where the replay stands")
@@ -123,7 +93,7 @@ def last_quote(venue: Venue, symbol: str) -> QuoteOut:
     return QuoteOut(symbol, touch.ts_ns, bid, ask, touch.bid_size, touch.ask_size)
 
 
-def _checks(player: Player) -> Sequence[Check]:
+def _checks(player: Player, desk: FeedDesk) -> Sequence[Check]:
     files = sorted({info.file for info in bundle.catalog()})
     missing = [name for name in files if not (bundle.FOLDER / name).is_file()]
     status = player.status
@@ -131,39 +101,60 @@ def _checks(player: Player) -> Sequence[Check]:
     return (
         Check("bundle", "fail" if missing else "ok", f"missing: {missing}" if missing else f"{len(files)} files"),
         Check("replay", "warn" if failed else "ok", status.error if failed else status.state),
+        desk.check(),
     )
 
 
-def _features(venue: Venue) -> Sequence[str]:
+def _features(venue: Venue, desk: FeedDesk) -> Sequence[str]:
     return (
+        *(f"feed of {feed.symbol} from {feed.source}: {feed.phase}" for feed in desk.status().feeds),
         f"{len(bundle.catalog())} symbols of daily bars",
         f"{len(scenario_file.names())} scenarios",
         f"paper venue: {len(venue.instruments)} instruments, {len(venue.working)} open orders",
     )
 
 
-def _counters(venue: Venue) -> Mapping[str, int]:
-    return {"replay": venue.replay, "open_orders": len(venue.working), **msgspec.structs.asdict(venue.totals)}
+def _counters(venue: Venue, desk: FeedDesk) -> Mapping[str, int]:
+    return {
+        **desk.counters(),
+        "replay": venue.replay,
+        "open_orders": len(venue.working),
+        **msgspec.structs.asdict(venue.totals),
+    }
 
 
-def build(player: Player) -> Engine[Venue]:
-    """The engine around a player."""
+def build(player: Player, desk: FeedDesk) -> Engine[Venue]:
+    """The engine around a player and a desk of feeds, which publish one at a time."""
 
     def sources(runtime: Runtime[Venue]) -> Sequence[Source]:
-        return [lambda: player.run(runtime)]
+        return [
+            lambda: player.run(runtime),
+            lambda: desk.run(lambda: player.publisher, runtime.compute, runtime.stop),
+            lambda: warm(runtime, lambda: player.status.state == "running"),
+        ]
+
+    def free() -> None:
+        if player.status.state in ("building", "running"):
+            raise UsageError("A replay is under way.", "Consumers follow one market clock.", "POST /replay/stop first.")
 
     return Engine(
         "marketdata",
         initial=Venue,
         step=step,
         state_type=Venue,
-        routes=lambda runtime: [*_price_routes(), *_tape_routes(runtime, player)],
+        routes=lambda runtime: [
+            *price_routes(),
+            *_tape_routes(runtime, player, desk),
+            *feed_routes(desk, free),
+            *venue_routes(runtime),
+        ],
         sources=sources,
-        checks=lambda _: _checks(player),
-        features=_features,
-        counters=_counters,
-        data_sources=("bundled daily bars", "scenario tape"),
+        checks=lambda _: _checks(player, desk),
+        features=lambda venue: _features(venue, desk),
+        counters=lambda venue: _counters(venue, desk),
+        open_orders=lambda venue: len(venue.working) + len(venue.waiting),
+        data_sources=("bundled daily bars", "scenario tape", "feeds of stored and live ticks"),
     )
 
 
-engine = build(Player())
+engine = build(Player(), FeedDesk())

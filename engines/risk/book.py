@@ -8,16 +8,18 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from engines.wire.messages import Cancelled, Fill, Order, Rejected, Side
+from engines.wire.messages import Cancelled, Fill, Order, Rejected, Replaced, ReplaceRejected, Side
 
 
 class OpenOrder(msgspec.Struct):
-    """An accepted order; `left` may still fill."""
+    """An accepted order; `left` may still fill, and `extra` too if the venue makes the change that is `changing`."""
 
     symbol: str
     side: Side
     quantity: int
     left: int
+    extra: int = 0
+    changing: bool = False
 
 
 class Book(msgspec.Struct):
@@ -47,9 +49,27 @@ class Book(msgspec.Struct):
         if order is not None:
             self._release(event.order_id, event.remaining if isinstance(event, Cancelled) else order.left)
 
+    def change(self, order_id: str, quantity: int) -> None:
+        """A change of an open order's quantity is on its way to the venue: until it answers, the larger counts."""
+        order = self.open[order_id]
+        order.extra, order.changing = max(0, quantity - order.quantity), True
+
+    def changed(self, event: Replaced | ReplaceRejected) -> None:
+        """The venue's answer to a change."""
+        order = self.open.get(event.order_id)
+        if order is None:
+            return
+        order.extra, order.changing = 0, False
+        if isinstance(event, Replaced):
+            order.left += event.quantity - order.quantity
+            order.quantity = event.quantity
+        self._release(event.order_id, 0)
+
     def pending(self, symbol: str, side: Side) -> int:
         """How much open orders may still buy (+1) or sell (-1)."""
-        return sum(order.left for order in self.open.values() if order.symbol == symbol and order.side == side)
+        return sum(
+            order.left + order.extra for order in self.open.values() if order.symbol == symbol and order.side == side
+        )
 
     def worst(self, symbol: str, buys: int = 0, sells: int = 0) -> int:
         """The largest holding, long or short, if all buys or all sells filled; with `buys` and `sells` more."""
@@ -84,5 +104,5 @@ class Book(msgspec.Struct):
         if order is None:
             return
         order.left -= quantity
-        if order.left <= 0:
+        if order.left + order.extra <= 0:
             del self.open[order_id]

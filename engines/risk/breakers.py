@@ -46,6 +46,7 @@ class Breakers(msgspec.Struct):
     """One session's breakers. `level`: the highest market-wide level that has halted; `near`: its alert is out."""
 
     day: dt.date
+    asof: dt.date | None = None  # a what-if: the day whose rulebook is in force
     prior_close: int | None = None
     level: int = 0
     near: bool = False
@@ -74,11 +75,14 @@ def prior_close(day: dt.date) -> int:
     return round(to_units(float(before.close[0])) / CENT) * CENT
 
 
-def open_day(day: dt.date) -> tuple[Breakers, list[Body]]:
-    """The breakers of a day, with an alert where the market-wide rule cannot be judged."""
-    book = rules(day)
-    pending = [Pending(pause.symbol, *pause.span(day), pause.name) for pause in book.futures_pauses]
-    breakers = Breakers(day, pending=pending)
+def open_day(day: dt.date, asof: dt.date | None = None) -> tuple[Breakers, list[Body]]:
+    """The breakers of a day, with an alert where the market-wide rule cannot be judged.
+
+    `asof`: the rulebook of another day is in force; pauses that an exchange made stay on their own day.
+    """
+    book = rules(asof or day)
+    pauses = (pause for pause in book.futures_pauses if pause.holds(day))
+    breakers = Breakers(day, asof, pending=[Pending(pause.symbol, *pause.span(day), pause.name) for pause in pauses])
     if book.market_wide is None:
         return breakers, []
     try:
@@ -92,7 +96,7 @@ def open_day(day: dt.date) -> tuple[Breakers, list[Body]]:
 
 def on_levels(breakers: Breakers, rows: Rows, near_percent: int) -> list[Body]:
     """Judge a batch of index levels (LEVEL rows of the index alone, in time order)."""
-    rule, prior = rules(breakers.day).market_wide, breakers.prior_close
+    rule, prior = rules(breakers.asof or breakers.day).market_wide, breakers.prior_close
     if rule is None or prior is None or rows.size == 0:
         return []
     at = rule.thresholds(prior)

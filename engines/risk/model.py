@@ -31,6 +31,10 @@ from engines.wire.messages import (
     Order,
     Positions,
     Rejected,
+    Replace,
+    Replaced,
+    ReplaceRejected,
+    ReplaceRequested,
     RiskAlert,
     Session,
     Trades,
@@ -80,6 +84,8 @@ def step(state: State, envelope: Envelope) -> tuple[State, Sequence[Body]]:
         state = State(replay=replay, tally=state.tally)
     if isinstance(body, Session) and body.event == "open" and state.session is not None:
         state = State(replay=state.replay, tally=state.tally)
+    if isinstance(body, ReplaceRejected) and envelope.header.producer == "risk":
+        return state, ()  # its own: only the venue's ends a change
     handler = _HANDLERS.get(type(body))
     out = list(handler(state, body, envelope.header.ts_event)) if handler else []
     state.tally.halts += sum(isinstance(item, Halt) for item in out)
@@ -101,16 +107,17 @@ def _on_session(state: State, body: Session, _: int) -> list[Body]:
         state.account.orderable = body.orderable
         state.book.multipliers = dict(zip(body.symbols, body.multipliers, strict=False))  # none given: none orderable
         state.account.trading = True
-        return _open_day(state, dt.date.fromisoformat(body.date))
+        asof = dt.date.fromisoformat(body.rules_asof) if body.rules_asof else None
+        return _open_day(state, dt.date.fromisoformat(body.date), asof)
     if body.event == "close":
         state.account.trading = False
     return []
 
 
-def _open_day(state: State, day: dt.date) -> list[Body]:
-    if state.breakers is not None and state.breakers.day == day:
+def _open_day(state: State, day: dt.date, asof: dt.date | None = None) -> list[Body]:
+    if state.breakers is not None and (state.breakers.day, state.breakers.asof) == (day, asof):
         return []
-    state.breakers, alerts = breaking.open_day(day)
+    state.breakers, alerts = breaking.open_day(day, asof)
     return alerts
 
 
@@ -198,6 +205,35 @@ def _on_cancel(state: State, body: Cancel, _: int) -> list[Body]:
     return [CancelRequested(body.order_id)]
 
 
+def _on_replace(state: State, body: Replace, ts_ns: int) -> list[Body]:
+    """A change is checked like a new order in the place of the open one, and forwarded; one at a time."""
+    held = state.book.open.get(body.order_id)
+    if held is None:
+        return [ReplaceRejected(body.order_id, "", "TOO_LATE", "there is no such open order")]
+    if held.changing:
+        return [ReplaceRejected(body.order_id, held.symbol, "CHANGING", "its last change has not been answered yet")]
+    left = body.quantity - (held.quantity - held.left)
+    others = {order_id: order for order_id, order in state.book.open.items() if order_id != body.order_id}
+    without = State(
+        session=state.session,
+        clock_ns=state.clock_ns,
+        book=msgspec.structs.replace(state.book, open=others),
+        account=state.account,
+        breakers=state.breakers,
+    )
+    denial = decide(without, Order(body.order_id, body.strategy, held.symbol, held.side, left, body.limit), ts_ns)
+    if denial is not None:
+        state.tally.denied += 1
+        return [ReplaceRejected(body.order_id, held.symbol, denial.code, denial.detail)]
+    state.book.change(body.order_id, body.quantity)
+    return [ReplaceRequested(body.order_id, body.quantity, body.limit)]
+
+
+def _on_changed(state: State, body: Replaced | ReplaceRejected, _: int) -> list[Body]:
+    state.book.changed(body)
+    return []
+
+
 def _on_fill(state: State, body: Fill, _: int) -> list[Body]:
     state.book.fill(body)
     return []
@@ -234,6 +270,9 @@ _HANDLERS: dict[type[Body], Callable[[State, Any, int], Sequence[Body]]] = {
     Levels: _on_levels,
     Order: _on_order,
     Cancel: _on_cancel,
+    Replace: _on_replace,
+    Replaced: _on_changed,
+    ReplaceRejected: _on_changed,
     Fill: _on_fill,
     Cancelled: _on_end,
     Rejected: _on_end,

@@ -76,6 +76,7 @@ class Desk(msgspec.Struct):
     clock_ns: int = 0
     minutes: dict[str, list[int]] = {}  # closes of time bars, 1/10,000
     volumes: dict[str, list[int]] = {}  # closes of volume bars
+    held: bool = False  # the operator has the open orders withdrawn and lets none leave
     targets: dict[str, int] = {}  # `strategy/symbol` -> shares or contracts
     reasons: dict[str, str] = {}
     positions: dict[str, int] = {}  # `strategy/symbol`, from fills
@@ -94,7 +95,7 @@ def step(desk: Desk, envelope: Envelope) -> tuple[Desk, Sequence[Body]]:
     if replay is not None and replay < desk.replay:
         return desk, ()
     if replay is not None and replay > desk.replay:
-        desk = Desk(replay=replay, totals=desk.totals)
+        desk = Desk(replay=replay, totals=desk.totals, held=desk.held)
     desk.clock_ns = max(desk.clock_ns, envelope.header.ts_event)
     if isinstance(body, Bars):
         return desk, _bars(desk, body)
@@ -109,7 +110,25 @@ def step(desk: Desk, envelope: Envelope) -> tuple[Desk, Sequence[Body]]:
             desk.forecasts.setdefault(row.symbol, {})[row.model] = Forecast(row.ts_ns, row.value)
     else:
         _order_event(desk, body)
+        return desk, _recall(desk) if desk.held else ()
     return desk, ()
+
+
+def hold(desk: Desk, held: bool) -> Sequence[Body]:
+    """Withdraw every open order and send no more, until told otherwise; the cancels that leave at once."""
+    desk.held = held
+    return _recall(desk) if held else ()
+
+
+def _recall(desk: Desk) -> list[Body]:
+    """Cancel what is open; an order that the risk engine has not answered yet is cancelled once it is accepted."""
+    out: list[Body] = []
+    for tracked in desk.book.open.values():
+        if not tracked.cancel_sent and tracked.status != "pending" and tracked.owed is None:
+            tracked.cancel_sent = True
+            desk.totals.cancels += 1
+            out.append(Cancel(tracked.order.order_id, tracked.order.strategy))
+    return out
 
 
 def _flow(desk: Desk, body: Vpin) -> None:
@@ -207,7 +226,7 @@ def _act(desk: Desk, session: Session, strategy: StrategyName, symbol: str, clos
     """The order that leads from the position to the target, unless one is open already or the symbol is halted."""
     key = f"{strategy}/{symbol}"
     gap = desk.targets.get(key, 0) - desk.positions.get(key, 0)
-    if gap == 0 or key in desk.book.at or desk.clock_ns < desk.barred.get(key, 0):
+    if desk.held or gap == 0 or key in desk.book.at or desk.clock_ns < desk.barred.get(key, 0):
         return []
     if halted(desk, symbol):
         desk.totals.held_back += 1

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from engines.wire.messages import Accepted, Body, Cancelled, Denied, Fill, Filled, Order, Rejected
+from engines.wire.messages import Accepted, Body, Cancelled, Denied, Fill, Filled, Order, Rejected, Replaced
 
 Status = Literal["pending", "accepted", "partial", "filled", "cancelled", "denied", "rejected"]
 ENDINGS = (Filled, Cancelled, Denied, Rejected)
@@ -63,6 +63,8 @@ def learn(book: Book, body: Body, keep: int) -> Tracked | None:
         tracked.filled += body.quantity
         if tracked.owed is None:
             tracked.status = "partial"
+    elif isinstance(body, Replaced):
+        tracked.order = msgspec.structs.replace(tracked.order, quantity=body.quantity, limit=body.limit)
     elif isinstance(body, ENDINGS):
         _end(tracked, body)
     if tracked.ended:

@@ -13,11 +13,13 @@ from engines.kit.engine import Engine
 from engines.kit.runtime import Runtime
 from engines.strategy import daily
 from engines.strategy.config import CONFIG
-from engines.strategy.model import STRATEGIES, Desk, halted, step
+from engines.strategy.model import STRATEGIES, Desk, halted, hold, step
 from engines.strategy.orders import Tracked
+from engines.strategy.reconcile import Reconciler
 from engines.wire import bundle
 from engines.wire.health import Check
 
+RECONCILER = Reconciler()  # one a process
 Span = Annotated[int, QueryParameter(ge=2, le=500)]
 
 
@@ -108,6 +110,7 @@ def _checks(runtime: Runtime[Desk]) -> Sequence[Check]:
     return (
         Check("one-order-a-leg", "fail" if doubled else "ok", f"{len(desk.book.open)} open, {len(desk.book.at)} legs"),
         Check("position-size", "fail" if largest > most else "ok", f"largest {largest}, allowed {most}"),
+        RECONCILER.check(desk.book),
         Check("bars", "ok", f"{len(bundle.catalog())} symbols of daily bars"),
     )
 
@@ -130,5 +133,8 @@ engine = Engine(
     checks=_checks,
     features=_features,
     counters=_counters,
+    sources=lambda runtime: [lambda: RECONCILER.run(runtime)],
+    hold=hold,
+    open_orders=lambda desk: len(desk.book.open),
     data_sources=("bundled daily bars", "bars, vpin and predictions from the bus"),
 )

@@ -1,7 +1,7 @@
 """Heartbeats in shared memory: one slot an engine, written by the engine, read by its supervisor.
 
-A slot is 32 bytes, little-endian: pid (u4), state (u4), heartbeat (u8), ready-at (u8), largest loop stall (u8);
-the last three are CLOCK_MONOTONIC nanoseconds, which all processes of a host share.
+A slot is 40 bytes, little-endian: pid (u4), state (u4), heartbeat (u8), ready-at (u8), largest loop stall (u8), open
+orders (u4), lag (u4).  The three u8 are CLOCK_MONOTONIC nanoseconds, which all processes of a host share.
 Each field is written whole and aligned, so that a reader never sees half of one.
 """
 
@@ -12,17 +12,23 @@ from typing import NamedTuple
 
 from engines.wire.state import EngineState
 
-_SLOT = struct.Struct("<IIQQQ")
+_SLOT = struct.Struct("<IIQQQII")
 
 
 class Pulse(NamedTuple):
-    """What a slot says.  Times are CLOCK_MONOTONIC nanoseconds, 0 before the first beat."""
+    """What a slot says.  Times are CLOCK_MONOTONIC nanoseconds, 0 before the first beat.
+
+    `orders`: open orders that the engine knows of; `lag`: batches read and not yet committed, plus one for each bus
+    that is known to hold more.
+    """
 
     pid: int
     state: EngineState
     beat_ns: int
     ready_ns: int
     stall_ns: int
+    orders: int = 0
+    lag: int = 0
 
 
 class Beats:
@@ -34,11 +40,12 @@ class Beats:
             if create:
                 file.truncate(size)
             self._map = mmap.mmap(file.fileno(), size)
+        self.slots = slots
 
     def read(self, slot: int) -> Pulse:
         """The pulse of a slot."""
-        pid, state, beat, ready, stall = _SLOT.unpack_from(self._map, slot * _SLOT.size)
-        return Pulse(pid, EngineState(state), beat, ready, stall)
+        pid, state, *rest = _SLOT.unpack_from(self._map, slot * _SLOT.size)
+        return Pulse(pid, EngineState(state), *rest)
 
     def write(self, slot: int, pulse: Pulse) -> None:
         """Overwrite a slot."""

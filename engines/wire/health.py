@@ -1,6 +1,6 @@
-"""The health report that every engine serves at `GET /health`."""
+"""The health report that every engine of ours serves at `GET /health`, and how a foreign one is asked."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -49,3 +49,17 @@ class HealthReport(msgspec.Struct, frozen=True, kw_only=True):
     data_sources: tuple[str, ...] = ()
     acceleration: Acceleration = Acceleration()
     bus: BusHealth = BusHealth()
+
+
+class HealthRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How a foreign engine is asked: a 2xx reply to GET `path` is healthy, if `field` (dots descend) is `equals`.
+
+    Asked every `every_s`; `failures` in a row, each within `timeout_s`, and it is restarted.
+    """
+
+    path: str = "/health"
+    every_s: Annotated[float, msgspec.Meta(ge=0.1, le=3600)] = 1.0
+    timeout_s: Annotated[float, msgspec.Meta(ge=0.05, le=600)] = 2.0
+    failures: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 3
+    field: str = ""
+    equals: str | int | float | bool | None = None

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from engines.wire.errors import UsageError
 from engines.wire.scenario import Scenario
 from engines.wire.session import SESSION_S, session_s
+from engines.wire.silences import silences
 
 GRID_S = 0.1
 CELLS = 234_000  # SESSION_S / GRID_S
@@ -28,8 +29,8 @@ class Intensity:
     """The day on a grid of 0.1 s: ``grid``, ``lam`` and ``y`` have one value per cell, read-only."""
 
     grid: Floats  # middle of the cell, market seconds after the open
-    lam: Floats  # expected ticks per market second, all instruments together
-    y: Floats  # stress in [0, 1]: log of the rate over the calm rate, 1 at the peak ratio
+    lam: Floats  # expected ticks per market second, all instruments together; 0 in the real day's halts
+    y: Floats  # stress in [0, 1]: log of the rate over the calm rate, 1 at the peak ratio; 0 in a halt
     lam0: float  # mean rate of the calm hours, ticks per second
 
     def stress_at(self, seconds: float) -> float:
@@ -49,7 +50,8 @@ def intensity(scenario: Scenario) -> Intensity:
     d = grid - scenario.t_low
     base = day + activity.shoulder * _bump(d, activity.shoulder_up_s, activity.shoulder_down_s)
     narrow = _bump(d, activity.narrow_up_s, activity.narrow_down_s)
-    calm = (grid > session_s(activity.calm_from)) & (grid < session_s(activity.calm_to))
+    halted = _halted(scenario, grid)
+    calm = (grid > session_s(activity.calm_from)) & (grid < session_s(activity.calm_to)) & ~halted
     top = (d > -PEAK_S) & (d <= 0)
     height = (activity.peak * base[calm].mean() - base[top].mean()) / (
         narrow[top].mean() - activity.peak * narrow[calm].mean()
@@ -60,13 +62,21 @@ def intensity(scenario: Scenario) -> Intensity:
             "The shoulder, or calm hours that overlap the spike, already exceed it.",
             "Raise activity.peak, lower activity.shoulder, or move the calm hours.",
         )
-    lam = base + height * narrow
+    lam = np.where(halted, 0.0, base + height * narrow)
     lam *= scenario.ticks / (lam.sum() * GRID_S)
     lam0 = float(lam[calm].mean())
-    y = np.clip(np.log(lam / lam0) / np.log(activity.peak), 0.0, 1.0)
+    y = np.clip(np.log(np.maximum(lam / lam0, 1.0)) / np.log(activity.peak), 0.0, 1.0)
     for column in (grid, lam, y):
         column.flags.writeable = False
     return Intensity(grid, lam, y, lam0)
+
+
+def _halted(scenario: Scenario, grid: Floats) -> npt.NDArray[np.bool_]:
+    """The cells of the real day's market-wide halts."""
+    halted = np.zeros(grid.size, np.bool_)
+    for start, end in silences(scenario):
+        halted |= (grid > start) & (grid < end)
+    return halted
 
 
 def _bump(d: Floats, up_s: float, down_s: float) -> Floats:

@@ -1,16 +1,26 @@
-"""Engine manifests: each folder `engines/<name>/` with an `engine.toml` is an engine; nothing else lists them."""
+"""Engine manifests: each folder `engines/<name>/` with an `engine.toml` is an engine; nothing else lists them.
 
+A project (`engines.wire.project`) adds its own: native ones in the same way in its folder `engines`, foreign ones (any
+command that answers HTTP) as tables `[engines.<name>]` of its `nautilus.toml`.
+"""
+
+import re
+import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
+from engines.wire import project
 from engines.wire.errors import ManifestErrors, UnknownName
+from engines.wire.health import HealthRule
 from engines.wire.messages import TOPICS
 
 ROOT = Path(__file__).resolve().parent.parent
+_NATIVE = ("name", "package", "consumes", "publishes", "preload", "orders", "stale_s")
+NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -18,6 +28,17 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     memory_mb: int = 1024
     files: int = 4096
+
+
+class Restart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """When it is started again: by which rule, and how many crashes within how many seconds are a crash loop.
+
+    None: the fleet's own number (`engines.fleet.policy.Rules`).
+    """
+
+    policy: Literal["always", "on-failure", "never"] = "always"
+    crashes: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
+    window_s: Annotated[float, msgspec.Meta(gt=0, le=86400)] | None = None
 
 
 class FieldCheck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,8 +61,23 @@ class LoadRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     check: FieldCheck | None = None
 
 
+class StopRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a foreign engine is stopped: a signal to its process group, SIGKILL after `grace_s` (None: the fleet's)."""
+
+    signal: Literal["TERM", "INT", "QUIT", "HUP", "USR1", "USR2"] = "TERM"
+    grace_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] | None = None
+
+
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One engine's declaration.  `after`: engines that must be ready first; `boot_s`: its boot-time budget."""
+    """One engine's declaration.  `after`: engines that must be ready first.
+
+    `boot_budget_s`: a boot that takes longer is told loudly; `boot_s`: one that takes longer has failed.
+    `orders`: it may have open orders, so it is halted and drained before it is stopped, and restarted by an operator
+    only without open ones.  `stale_s`: seconds without a tick that an open session allows before it is degraded.
+    With a `command` it is foreign: that command is run in `cwd`, with `env` and the variables named in `pass_env`
+    (of the supervisor's environment and of `engines.wire.settings`) and no others but the usual few.  The words
+    `{port}`, `{host}` and `{state}` of a command are filled in.
+    """
 
     name: str
     title: str
@@ -50,28 +86,51 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     publishes: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     critical: bool = False
-    restart: Literal["always", "on-failure", "never"] = "always"
+    restart: Literal["always", "on-failure", "never"] | Restart = "always"
     preload: tuple[str, ...] = ()
     boot_s: float = 20.0
+    boot_budget_s: float = 5.0
+    orders: bool = False
+    stale_s: float = 30.0
     limits: Limits = Limits()
     load: tuple[LoadRequest, ...] = ()
+    command: tuple[str, ...] = ()
+    cwd: str = ""  # absolute; a relative one in the file is relative to it
+    env: dict[str, str] = {}
+    pass_env: tuple[str, ...] = ()
+    health: HealthRule = HealthRule()
+    stop: StopRule = StopRule()
+    package: str = ""  # where its code is when that is not ours; set by `discover`
+
+    @property
+    def foreign(self) -> bool:
+        """It is somebody else's program."""
+        return bool(self.command)
+
+    @property
+    def restarting(self) -> Restart:
+        """When it is started again, whichever way that was written."""
+        return self.restart if isinstance(self.restart, Restart) else Restart(policy=self.restart)
 
 
-def discover(root: Path = ROOT) -> tuple[Manifest, ...]:
-    """All manifests under `root`, in order of port.
+def discover(root: Path | None = None, *, project_of: Path | None = None) -> tuple[Manifest, ...]:
+    """All manifests under `root`, in order of port; without a root ours and those of the project (`project_of`, or as
+    `engines.wire.project` finds it).
 
     Raises:
         ManifestErrors: with every mistake in every file, and between them.
+        SettingsError: the project's file is not the user's.
     """
     mistakes: list[str] = []
-    found: list[Manifest] = []
-    for path in sorted(root.glob("*/engine.toml")):
-        manifest = _read(path, mistakes)
-        if manifest is not None:
-            found.append(manifest)
-    mistakes += _between(found)
+    found = _folders(root or ROOT, mistakes)
     if not found and not mistakes:
-        mistakes.append(f"{root}: no folder holds an engine.toml")
+        mistakes.append(f"{root or ROOT}: no folder holds an engine.toml")
+    place = project_of or (project.find() if root is None else None)
+    if place is not None:
+        own = _folders(place / project.ENGINES, mistakes)
+        found += [msgspec.structs.replace(each, package=each.name) for each in own]
+        found += _foreign(place / project.FILE, mistakes)
+    mistakes += _between(found)
     if mistakes:
         raise ManifestErrors(mistakes)
     return tuple(sorted(found, key=lambda m: m.port))
@@ -104,14 +163,77 @@ def ranks(manifests: Sequence[Manifest]) -> tuple[tuple[Manifest, ...], ...]:
     return tuple(order)
 
 
-def _read(path: Path, mistakes: list[str]) -> Manifest | None:
-    where = f"{path.parent.name}/{path.name}"
+def _folders(root: Path, mistakes: list[str]) -> list[Manifest]:
+    read = [_read(path, mistakes) for path in sorted(root.glob("*/engine.toml"))]
+    return [manifest for manifest in read if manifest is not None]
+
+
+def _table(path: Path, where: str, mistakes: list[str]) -> dict[str, Any] | None:
     try:
-        data = tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         mistakes.append(f"{where}: not TOML: {error}")
+    except OSError as error:
+        mistakes.append(f"{where}: {error.strerror}")
+    return None
+
+
+def _foreign(path: Path, mistakes: list[str]) -> list[Manifest]:
+    """The foreign engines of a `nautilus.toml`."""
+    declared = (_table(path, path.name, mistakes) or {}).get("engines", {})
+    if not isinstance(declared, dict):
+        mistakes.append(f"{path.name}: engines: give each engine a table of its own, [engines.NAME]")
+        return []
+    found = []
+    for name, entry in declared.items():
+        where = f"{path.name}: engines.{name}"
+        if not isinstance(entry, dict):
+            mistakes.append(f"{where}: not a table; did you mean [fleet] engines = [...]?")
+            continue
+        before = len(mistakes)
+        mistakes += [f"{where}: {text}" for text in _foreign_mistakes(name, entry)]
+        data = {"title": name, **entry, "name": name}
+        try:
+            data = _completed(data, path.parent)
+        except ValueError as error:
+            mistakes.append(f"{where}: command: {error}")
+        mistakes += [f"{where}: {text}" for text in _fields(data)]
+        if len(mistakes) == before:
+            found.append(msgspec.convert(data, Manifest))
+    return found
+
+
+def _foreign_mistakes(name: str, entry: Mapping[str, Any]) -> list[str]:
+    mistakes = [] if NAME.fullmatch(name) else ["a name is small letters, digits and dashes, a letter first"]
+    if not entry.get("command"):
+        mistakes.append("command is missing: what is to be run")
+    return mistakes + [f"{key}: a foreign engine has none" for key in _NATIVE if key in entry]
+
+
+def _completed(data: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A command in one string is split as a shell would (no shell runs it); what follows from its health is filled in.
+
+    Raises:
+        ValueError: a quote is not closed.
+    """
+    if isinstance(data.get("command"), str):
+        data["command"] = shlex.split(data["command"])
+    if isinstance(data.get("cwd", ""), str):
+        data["cwd"] = str((folder / Path(data.get("cwd", "")).expanduser()).absolute())
+    health = data.get("health", {})
+    path = health.get("path", "/health") if isinstance(health, dict) else "/health"
+    data.setdefault("load", [{"mix": mix, "path": path} for mix in ("health", "compute")])
+    return data
+
+
+def _read(path: Path, mistakes: list[str]) -> Manifest | None:
+    where = f"{path.parent.name}/{path.name}"
+    data = _table(path, where, mistakes)
+    if data is None:
         return None
     before = len(mistakes)
+    foreign = [key for key in ("command", "cwd", "env", "pass_env", "health", "stop", "package") if key in data]
+    mistakes += [f"{where}: {key}: only for a foreign engine, in nautilus.toml" for key in foreign]
     mistakes += [f"{where}: {text}" for text in _fields(data)]
     if data.get("name") != path.parent.name:
         mistakes.append(f"{where}: name is {data.get('name')!r}, the folder is {path.parent.name!r}")
@@ -151,6 +273,9 @@ def _values(data: Mapping[str, Any]) -> list[str]:
     port = data.get("port")
     if isinstance(port, int) and not 1024 <= port <= 65535:
         mistakes.append(f"port: {port} is outside 1024..65535")
+    health = data.get("health", {})
+    if isinstance(health, dict) and not str(health.get("path", "/")).startswith("/"):
+        mistakes.append(f"health: path: {health['path']!r} does not begin with /")
     for key in ("consumes", "publishes"):
         topics = data.get(key, ())
         for topic in topics if isinstance(topics, list) else ():
@@ -164,6 +289,8 @@ def _between(found: Sequence[Manifest]) -> list[str]:
     mistakes: list[str] = []
     ports: dict[int, str] = {}
     names = {m.name for m in found}
+    twice = sorted(name for name in names if sum(m.name == name for m in found) > 1)
+    mistakes += [f"{name}: two engines have this name" for name in twice]
     for manifest in found:
         if manifest.port in ports:
             mistakes.append(f"{manifest.name}: port {manifest.port} is {ports[manifest.port]}'s")

@@ -50,6 +50,20 @@ class MeasuredWindow(msgspec.Struct, frozen=True):
     mono_ns: int = 0  # CLOCK_MONOTONIC instant at which it was asked to begin; 0 as soon as may be
 
 
+class Fault(msgspec.Struct, frozen=True, array_like=True):
+    """A fault of the venue's own in [start_ns, end_ns), for one symbol or `*`.
+
+    reject-storm: new orders are rejected.  late-fills: fills of that time are told `amount` market seconds later.
+    disconnect: open orders are cancelled when it begins, and new ones rejected while it lasts.
+    """
+
+    kind: Literal["reject-storm", "late-fills", "disconnect"]
+    symbol: str
+    start_ns: int
+    end_ns: int
+    amount: float = 0.0
+
+
 class Session(Body, frozen=True):
     """A trading session opens, enters its measured window, leaves it, or closes."""
 
@@ -66,6 +80,8 @@ class Session(Body, frozen=True):
     window: MeasuredWindow | None = None
     tick_sizes: tuple[int, ...] = ()  # per symbol, 1/10,000
     multipliers: tuple[int, ...] = ()  # per symbol, currency units per point
+    rules_asof: str = ""  # ISO 8601 day of a what-if's rulebook; empty: the session's own day
+    faults: tuple[Fault, ...] = ()
 
 
 class Trades(Body, frozen=True):
@@ -80,6 +96,25 @@ class Quotes(Body, frozen=True):
     """A batch of quotes: `rows` is a `ticks.QUOTE` array."""
 
     TOPIC: ClassVar[str] = "quotes"
+    symbols: tuple[str, ...]
+    rows: bytes
+
+
+class Depths(Body, frozen=True):
+    """A batch of displayed books, five prices a side: `rows` is a `ticks.DEPTH` array.
+
+    One row a market second and symbol that may trade, and one after each sweep; level 1 is the quote's touch.
+    """
+
+    TOPIC: ClassVar[str] = "depths"
+    symbols: tuple[str, ...]
+    rows: bytes
+
+
+class Busts(Body, frozen=True):
+    """Trades that were broken or corrected after they were published: `rows` is a `ticks.BUST` array."""
+
+    TOPIC: ClassVar[str] = "busts"
     symbols: tuple[str, ...]
     rows: bytes
 
@@ -210,7 +245,10 @@ class Performance(Body, frozen=True):
 
 
 class Order(Body, frozen=True):
-    """A strategy asks to trade.  `limit` is None for a market order."""
+    """A strategy asks to trade.  `limit` is None for a market order.
+
+    `tif`, time in force: "day" until the session closes, "ioc" what does not trade at once is cancelled.
+    """
 
     TOPIC: ClassVar[str] = "orders"
     order_id: str
@@ -219,6 +257,7 @@ class Order(Body, frozen=True):
     side: Side
     quantity: int
     limit: int | None = None
+    tif: Literal["day", "ioc"] = "day"
 
 
 class Cancel(Body, frozen=True):
@@ -227,6 +266,16 @@ class Cancel(Body, frozen=True):
     TOPIC: ClassVar[str] = "orders"
     order_id: str
     strategy: str
+
+
+class Replace(Body, frozen=True):
+    """A strategy changes an open order: `quantity` in all, what has filled included, and `limit` from now on."""
+
+    TOPIC: ClassVar[str] = "orders"
+    order_id: str
+    strategy: str
+    quantity: int
+    limit: int | None = None
 
 
 class Accepted(Body, frozen=True):
@@ -253,23 +302,55 @@ class CancelRequested(Body, frozen=True):
     order_id: str
 
 
+class ReplaceRequested(Body, frozen=True):
+    """Risk checked a change of an order as if it were a new one, and forwards it to the venue."""
+
+    TOPIC: ClassVar[str] = "order-events"
+    order_id: str
+    quantity: int
+    limit: int | None = None
+
+
+class ReplaceRejected(Body, frozen=True):
+    """Risk or the venue refuses a change; the order stands as it was.  `code` is one of risk's or the venue's codes."""
+
+    TOPIC: ClassVar[str] = "order-events"
+    order_id: str
+    symbol: str
+    code: str
+    reason: str
+
+
+class Replaced(Body, frozen=True):
+    """The venue changed an order.  `kept_place`: it only shrank, and stands where it stood in its queue."""
+
+    TOPIC: ClassVar[str] = "order-events"
+    order_id: str
+    symbol: str
+    quantity: int
+    limit: int | None
+    kept_place: bool
+
+
 class Rejected(Body, frozen=True):
-    """The venue refuses an order: terminal."""
+    """The venue refuses an order: terminal.  `code` is one of the venue's codes."""
 
     TOPIC: ClassVar[str] = "order-events"
     order_id: str
     symbol: str
     reason: str
+    code: str = ""
 
 
 class Cancelled(Body, frozen=True):
-    """The venue took an order, or what was left of it, off the book: terminal."""
+    """The venue took an order, or what was left of it, off the book: terminal.  `code` is one of the venue's codes."""
 
     TOPIC: ClassVar[str] = "order-events"
     order_id: str
     symbol: str
     remaining: int
     reason: str
+    code: str = ""
 
 
 class Filled(Body, frozen=True):
@@ -368,13 +449,14 @@ class Fleet(Body, frozen=True):
     engines: tuple[FleetEngine, ...]
 
 
-MARKET: tuple[type[Body], ...] = (Session, Trades, Quotes, Levels)
+MARKET: tuple[type[Body], ...] = (Session, Trades, Quotes, Levels, Depths, Busts)
 MAIN: tuple[type[Body], ...] = (
-    Features, Bars, Vpin, Predictions, Signal, Factors, Performance, Order, Cancel, Accepted, Denied, CancelRequested,
-    Rejected, Cancelled, Filled, Fill, Positions, Margin, RiskAlert, Halt, Fleet,
+    Features, Bars, Vpin, Predictions, Signal, Factors, Performance, Order, Cancel, Replace, Accepted, Denied,
+    CancelRequested, ReplaceRequested, ReplaceRejected, Replaced, Rejected, Cancelled, Filled, Fill, Positions,
+    Margin, RiskAlert, Halt, Fleet,
 )  # fmt: skip
 KEPT = frozenset(
-    {"orders", "order-events", "fills", "halts", "risk-alerts", "sessions"}
+    {"orders", "order-events", "fills", "halts", "risk-alerts", "sessions", "busts"}
 )  # never trimmed while a session lasts
 
 

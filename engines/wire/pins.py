@@ -12,6 +12,7 @@ from engines.wire.ticks import to_units
 
 SIGMA_BARS = 20
 INDEX_TICK = 100  # an index is published to 0.01
+SINGLE = 1.2e-7  # relative precision of a price that was stored in single precision
 SPLIT = 1.25  # a change of close/adj_close by more than this between two days is a split, not a dividend
 
 
@@ -61,7 +62,8 @@ def conflicts(scenario: Scenario) -> tuple[str, ...]:
 
 def _pin(symbol: str, source: str, day: dt.date, tick: int, volume: int | None) -> Pin:
     bar = bundle.bar(source, day)
-    prior = bundle.bars(source).before(day, SIGMA_BARS)
+    traded = bundle.bars(source, day, day).as_traded()
+    prior = bundle.before(source, day, SIGMA_BARS).as_traded()
     if len(prior) < SIGMA_BARS:
         raise DataError(
             f"{source} has {len(prior)} bars before {day}.",
@@ -69,14 +71,14 @@ def _pin(symbol: str, source: str, day: dt.date, tick: int, volume: int | None) 
             "Choose a later day.",
         )
     grid = tick if source == bundle.INDEX else 1  # a share may print off its tick, a future and the index may not
-    split = (bar.close / bar.adj_close) / (prior.close[-1] / prior.adj_close[-1])
+    split = (traded.close[0] / bar.adj_close) / (prior.close[-1] / prior.adj_close[-1])
     factor = split if max(split, 1 / split) > SPLIT else 1.0
     return Pin(
         symbol=symbol,
-        open=_on(bar.open, grid),
-        high=_on(bar.high, grid),
-        low=_on(bar.low, grid),
-        close=_on(bar.close, grid),
+        open=_on(float(traded.open[0]), grid),
+        high=_on(float(traded.high[0]), grid),
+        low=_on(float(traded.low[0]), grid),
+        close=_on(float(traded.close[0]), grid),
         prior_close=_on(float(prior.close[-1]) * factor, grid),
         volume=volume,
         sigma=parkinson(prior),
@@ -85,8 +87,12 @@ def _pin(symbol: str, source: str, day: dt.date, tick: int, volume: int | None) 
 
 
 def _on(price: float, grid: int) -> int:
-    """The price in units of 1/10,000, rounded to a multiple of ``grid``."""
-    return round(to_units(price) / grid) * grid
+    """The price in units of 1/10,000, rounded to a multiple of ``grid``.
+
+    A price that differs from a whole cent by no more than a file in single precision can tell is that cent.
+    """
+    cent = round(price, 2)
+    return round(to_units(cent if abs(price - cent) <= SINGLE * price else price) / grid) * grid
 
 
 def parkinson(bars: bundle.Bars) -> float:
@@ -106,7 +112,7 @@ def parkinson(bars: bundle.Bars) -> float:
 
 def _volume(instrument: Instrument, day: dt.date) -> int:
     rule = instrument.volume
-    own = bundle.bar(instrument.source, day).volume
+    own = int(bundle.bars(instrument.source, day, day).as_traded().volume[0])
     return own if rule is None else _ruled(rule, instrument.source, day, own)
 
 

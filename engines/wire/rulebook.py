@@ -36,15 +36,18 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class HaltWindow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long a trigger up to `until` halts; `minutes` None closes the market for the day."""
+    """How long a trigger after `after` and up to `until` halts; `minutes` None closes the market for the day."""
 
     until: dt.time
+    after: dt.time | None = None  # excluded; None: from the open
     early_until: dt.time | None = None  # on a day that closes at 13:00
     inclusive: bool = False
     minutes: int | None = None
 
     def covers(self, time: dt.time, early: bool) -> bool:
         """Whether a trigger at `time` falls into the window."""
+        if self.after is not None and time <= self.after:
+            return False
         until = self.early_until if early and self.early_until is not None else self.until
         return time < until or (self.inclusive and time == until)
 
@@ -171,6 +174,7 @@ class Luld(Rule, frozen=True):
     renew_percent: int = 1
     limit_state_s: int = 15
     pause_s: int = 300
+    collar_percent: int = 0  # a reopening keeps within this of its reference, and once more for each extension; 0: any
 
     def band(self, tier: int, reference: int, previous_close: int, time: dt.time) -> tuple[int, int] | None:
         """Lower and upper price band, on the cent; None where there is none.

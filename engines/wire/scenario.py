@@ -7,6 +7,7 @@ moves between those pins. ``scenario_file`` loads one from TOML, ``scenario_rule
 
 import datetime as dt
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from engines.wire.session import CLOSE, OPEN, SESSION_S, session_s, wall_time
 
@@ -53,6 +54,7 @@ class Leg:
     lag_min_s: float  # a share's own low comes this long after the index's at the earliest
     lag_max_s: float
     pocket_s: float  # e-folding time of a share's fall beyond the systematic one
+    high_at: dt.time | None = None  # when the index has its high, where that is neither open nor close; None: early
 
 
 @dataclass(frozen=True)
@@ -67,19 +69,39 @@ class Activity:
     shoulder_down_s: float
     narrow_up_s: float
     narrow_down_s: float
-    volume_share: float  # share of the day's volume between share_from and share_to
-    share_from: dt.time
-    share_to: dt.time
+    volume_share: float | None = None  # of the day's volume between share_from and share_to; None: as ticks come
+    share_from: dt.time = OPEN
+    share_to: dt.time = CLOSE
 
 
 @dataclass(frozen=True)
 class Hawkes:
-    """Self-excitation of arrivals: branching matrix n (p I + (1-p) 1 w'), exponential kernel."""
+    """Self-excitation of arrivals: branching matrix n (p I + (1-p) 1 w'), a kernel of two exponentials."""
 
-    n: float  # branching ratio: expected children per tick
-    beta: float  # decay of the kernel, 1/s
+    n: float  # branching ratio: expected children per arrival, of both kernels together
+    beta: float  # decay of the slow kernel, 1/s
     p: float  # share of children that stay in the parent's instrument
-    inherit: float  # probability that a child takes the side of the instrument's previous tick
+    inherit: float  # probability that a child takes the side of the instrument's previous arrival
+    fast: float = 0.0  # share of n that belongs to the fast kernel
+    fast_beta: float = 50.0  # its decay, 1/s
+
+
+@dataclass(frozen=True)
+class Sweeps:
+    """How many prints one arrival makes at one timestamp, walking the book away from the touch.
+
+    A sweep has S >= 2 prints with probability proportional to S^-tail up to a most. Mean, most and the chance to step
+    to the next price go geometrically from their calm values to those of full stress: a thin book has fewer resting
+    orders at a price, so a sweep meets fewer of them and walks further.
+    """
+
+    mean: float = 1.0  # prints per timestamp when calm
+    mean_peak: float = 1.0
+    tail: float = 2.0
+    most: int = 400  # prints of the largest sweep when calm
+    most_peak: int = 40
+    step: float = 0.05  # probability that the next print is one tick further
+    step_peak: float = 0.6
 
 
 @dataclass(frozen=True)
@@ -114,6 +136,30 @@ class Pause:
 
 
 @dataclass(frozen=True)
+class Passage:
+    """When the index first stood at or below a level of the day's own market-wide breaker; a halt followed."""
+
+    level: int
+    at: dt.time  # whole seconds, after the open
+
+
+OverlayKind = Literal[
+    "feed-stale", "feed-gap", "crossed", "out-of-order", "bad-print", "reject-storm", "late-fills", "disconnect"
+]
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """A fault laid over the tape in [start, end); what each kind does stands with the kind's function."""
+
+    kind: OverlayKind
+    start: dt.time
+    end: dt.time
+    symbol: str = "*"  # one instrument, or all of them
+    amount: float = 0.0  # what the kind says: a fraction of the price, ticks, seconds; 0 takes the kind's own
+
+
+@dataclass(frozen=True)
 class Segment:
     """A contiguous part of the replay. ``speed`` is None where it goes as fast as its consumers take it."""
 
@@ -141,11 +187,21 @@ class Scenario:
     instruments: tuple[Instrument, ...]
     pauses: tuple[Pause, ...] = ()
     notes: tuple[str, ...] = ()  # what is not as the real day was
+    aliases: tuple[str, ...] = ()  # other names of a scenario that ships
+    sweeps: Sweeps = Sweeps()
+    passages: tuple[Passage, ...] = ()
+    rules_asof: dt.date | None = None  # a what-if: the rulebook of another day
+    overlays: tuple[Overlay, ...] = ()
 
     @property
     def symbols(self) -> tuple[str, ...]:
         """The index, then the instruments: the order that ``symbol`` in the tick rows counts."""
         return (self.index, *(instrument.symbol for instrument in self.instruments))
+
+    @property
+    def rules_day(self) -> dt.date:
+        """The day whose rulebook is in force: the scenario's own, or the what-if's."""
+        return self.rules_asof or self.date
 
     @property
     def t_low(self) -> float:

@@ -3,8 +3,9 @@
 import tomllib
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -31,14 +32,26 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
 
 
+@lru_cache(maxsize=1)
+def aliases() -> Mapping[str, str]:
+    """Other names of the scenarios that ship, such as their dates, and what each stands for."""
+    return {
+        alias: path.stem
+        for path in sorted(FOLDER.glob("*.toml"))
+        for alias in tomllib.loads(path.read_text(encoding="utf-8")).get("aliases", ())
+    }
+
+
 def load(name: str) -> Scenario:
-    """The shipped scenario ``name``, or the one in the TOML file at that path.
+    """The shipped scenario ``name`` (or one of its aliases), or the one in the TOML file at that path.
 
     Raises ``UnknownName`` when there is neither, ``ScenarioErrors`` with all mistakes of the file.
     """
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
+    if not path.is_file() and name in aliases():
+        path = FOLDER / f"{aliases()[name]}.toml"
     if not path.is_file():
-        raise UnknownName("scenario", name, names())
+        raise UnknownName("scenario", name, (*names(), *aliases()))
     return parse(path.read_text(encoding="utf-8"), path.name)
 
 

@@ -5,6 +5,8 @@
 ``price``, ``bid``, ``ask``, ``level``  integers of 1/10,000 of a currency unit (or of an index point)
 ``side``    +1 buyer-initiated, -1 seller-initiated
 ``size``    shares or contracts
+``bid``, ``ask`` of a DEPTH row are the first five prices of each side, best first, with their displayed sizes; level 1
+is the touch. A level that shows nothing has size 0.
 
 The types are packed and little-endian, so the bytes of an array are the same on every machine.
 """
@@ -25,7 +27,24 @@ QUOTE = np.dtype(
         ("ask_size", "<i4"),
     ]
 )
+BOOK_LEVELS = 5
+DEPTH = np.dtype(
+    [
+        ("ts", "<i8"),
+        ("symbol", "u1"),
+        ("bid", "<i8", (BOOK_LEVELS,)),
+        ("ask", "<i8", (BOOK_LEVELS,)),
+        ("bid_size", "<i4", (BOOK_LEVELS,)),
+        ("ask_size", "<i4", (BOOK_LEVELS,)),
+    ]
+)
 LEVEL = np.dtype([("ts", "<i8"), ("symbol", "u1"), ("level", "<i8")])
+
+# A trade that an exchange takes back: `trade_ts`, `price` and `size` are the trade's, `corrected` is the price that
+# stands in its place, or 0 where the trade is gone.
+BUST = np.dtype(
+    [("ts", "<i8"), ("symbol", "u1"), ("trade_ts", "<i8"), ("price", "<i8"), ("size", "<i8"), ("corrected", "<i8")]
+)
 
 Rows = npt.NDArray[np.void]
 

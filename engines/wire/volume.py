@@ -19,7 +19,7 @@ def average_volume(symbol: str, day: dt.date, days: int = DAYS) -> int | None:
     if symbol in STATED:
         return STATED[symbol]
     try:
-        volumes = bundle.bars(symbol).before(day, days).volume
+        volumes = bundle.before(symbol, day, days).as_traded().volume
     except bundle.UnknownSymbol:
         return None
     return int(volumes.sum()) // volumes.size if volumes.size else None

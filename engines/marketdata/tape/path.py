@@ -4,28 +4,26 @@ Row 0 is the index, on which futures ride (basis 0); each other source of prices
 logarithms of prices on the edges of the 0.1 s grid.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
+from engines.wire.course import HIGH_FROM_S, LINEAR, Course, Knot, drift, high_latest, knots_of, log_of, start_of_fall
 from engines.wire.errors import DataError
 from engines.wire.intensity import CELLS, GRID_S, Intensity
 from engines.wire.pins import Pin
-from engines.wire.scenario import Leg, Scenario
-from engines.wire.session import SESSION_S
-from engines.wire.ticks import PRICE_SCALE
+from engines.wire.scenario import Scenario
+from engines.wire.session import SESSION_S, session_s
+from engines.wire.silences import silences
 
 Floats = npt.NDArray[np.float64]
 
-INSIDE = 1e-4  # log distance that a knot keeps from the day's high and low
 # Log-volatility: an Ornstein-Uhlenbeck process, one value a minute.
 VOL_STEP_S, VOL_MEMORY_S, VOL_SD = 60.0, 900.0, 0.35
-HIGH_FROM_S, HIGH_TO_S = 60.0, 7_200.0  # the day's high falls before 11:30
-CLOSING_S = 60.0  # a rebound that would end later than this before the close has no knot of its own
-
-LINEAR, FALL, REBOUND = 0, 1, 2
+REOPENING_S = 60.0  # a share's high that would fall into a halt comes so long after it
 
 
 @dataclass(frozen=True)
@@ -48,36 +46,33 @@ class Paths:
 
 
 @dataclass(frozen=True)
-class _Row:
-    """One row while it is built: its pin, its correlation with the market, and its place in the scenario."""
+class _Driven:
+    """What all rows share: the volatility clock and the day's course of the index."""
 
-    pin: Pin
-    rho: float
-    lag: float
+    clock: Floats
+    course: Course
+    before: float  # log return of the index from the prior close to the beginning of its fall
 
 
-def paths(scenario: Scenario, pins: tuple[Pin, ...], day: Intensity, rng: np.random.Generator) -> Paths:
+def paths(scenario: Scenario, pins: tuple[Pin, ...], day: Intensity, course: Course, rng: np.random.Generator) -> Paths:
     """The paths of the index and of every share. ``pins`` are in the order of ``scenario.symbols``.
 
     Raises ``DataError`` when a pinned low is also the open or the close: the fall then has nowhere to go.
     """
     speed = _volatility(day, rng)
-    clock = np.concatenate(([0.0], np.cumsum(speed)))
     market = _walk(speed, rng)
-    rows = [_Row(pins[0], 1.0, 0.0)]
-    row_of = []
-    leg = scenario.leg
+    before = start_of_fall(pins[0], scenario.leg) - log_of(pins[0].prior_close)
+    driven = _Driven(np.concatenate(([0.0], np.cumsum(speed))), course, before)
+    path, turn = _index(pins[0], scenario, driven, pins[0].sigma * market)
+    logs, turns, row_of = [path], [turn], []
     for instrument, pin in zip(scenario.instruments, pins[1:], strict=True):
         if instrument.source == scenario.index:
             row_of.append(0)
             continue
-        row_of.append(len(rows))
-        rows.append(_Row(pin, instrument.rho, rng.uniform(leg.lag_min_s, leg.lag_max_s)))
-    logs, turns = [], []
-    before = _before_the_fall(pins[0], leg)
-    for row in rows:
-        noise = row.pin.sigma * (row.rho * market + np.sqrt(1 - row.rho**2) * _walk(speed, rng))
-        path, turn = _path(row, scenario, before, (clock, noise), rng)
+        row_of.append(len(logs))
+        own = _walk(speed, rng)
+        noise = pin.sigma * (instrument.rho * market + np.sqrt(1 - instrument.rho**2) * own)
+        path, turn = _share(pin, scenario, driven, noise, rng)
         logs.append(path)
         turns.append(turn)
     return Paths(np.array(logs), tuple(turns), tuple(row_of))
@@ -101,69 +96,74 @@ def _walk(speed: Floats, rng: np.random.Generator) -> Floats:
     return np.concatenate(([0.0], np.cumsum(steps)))
 
 
-def _log(units: int) -> float:
-    return float(np.log(units / PRICE_SCALE))
-
-
-def _before_the_fall(index: Pin, leg: Leg) -> float:
-    """Log return of the index from the prior close to the beginning of the fall."""
-    level = min(_log(index.low) - np.log1p(-leg.drop), _log(index.high) - INSIDE)
-    return float(level - _log(index.prior_close))
-
-
-def _path(
-    row: _Row, scenario: Scenario, before: float, driven: tuple[Floats, Floats], rng: np.random.Generator
-) -> tuple[Floats, Turns]:
-    """One row's path: knots, drift and noise between them, and the air pocket around the low."""
-    pin, leg = row.pin, scenario.leg
+def _falls(pin: Pin, scenario: Scenario) -> None:
     if pin.low in (pin.open, pin.close):
         raise DataError(
             f"The low of {pin.symbol} on {scenario.date} is its open or its close.",
             "A fall and a rebound between them cannot be pinned to it.",
             "Choose another day or leave the symbol out.",
         )
-    low, high = _log(pin.low), _log(pin.high)
-    t_low = scenario.t_low + row.lag
-    level = float(np.clip(_log(pin.prior_close) + before, low + INSIDE, high - INSIDE))
-    trough = max(low, level + np.log1p(-leg.drop))
-    back = float(np.clip(level + np.log1p(-leg.drop * (1 - leg.recovery)), low + INSIDE, high - INSIDE))
+
+
+def _index(pin: Pin, scenario: Scenario, driven: _Driven, noise: Floats) -> tuple[Floats, Turns]:
+    """The index's path through the knots of its course."""
+    _falls(pin, scenario)
+    knots = driven.course.knots
+    bounds = (min(knot.log for knot in knots), log_of(pin.high))
+    turns = Turns(scenario.t_low, driven.course.high_s, log_of(pin.low), 0.0)
+    return bridge(knots, driven.clock, noise, bounds), turns
+
+
+def _share(
+    pin: Pin, scenario: Scenario, driven: _Driven, noise: Floats, rng: np.random.Generator
+) -> tuple[Floats, Turns]:
+    """A share's path: knots, drift and noise between them, and the air pocket around the low."""
+    _falls(pin, scenario)
+    leg = scenario.leg
+    t_low = scenario.t_low + rng.uniform(leg.lag_min_s, leg.lag_max_s)
     t_high = None
     if pin.high not in (pin.open, pin.close):
-        latest = max(2 * HIGH_FROM_S, min(HIGH_TO_S, 0.5 * (t_low - leg.drop_s)))
-        t_high = float(np.rint(rng.uniform(HIGH_FROM_S, latest)))
-    knots = [(0.0, _log(pin.open), LINEAR)]
-    if t_high is not None:
-        knots.append((t_high, high, LINEAR))
-    knots += [(t_low - leg.drop_s, level, LINEAR), (t_low, trough, FALL)]
-    if t_low + leg.recovery_s < SESSION_S - CLOSING_S:
-        knots.append((t_low + leg.recovery_s, back, REBOUND))
-    knots.append((SESSION_S, _log(pin.close), LINEAR))
-    path = bridge(knots, driven[0], driven[1], (min(trough, _log(pin.open), _log(pin.close)), high))
-    pocket = trough - low
+        if leg.high_at is None:
+            t_high = float(np.rint(rng.uniform(HIGH_FROM_S, high_latest(leg, t_low))))
+        else:
+            t_high = session_s(leg.high_at) - float(np.rint(rng.uniform(leg.lag_min_s, leg.lag_max_s)))
+        for start, end in silences(scenario):
+            t_high = end + REOPENING_S if start - 1 <= t_high <= end else t_high
+    knots = knots_of(pin, leg, log_of(pin.prior_close) + driven.before, t_low, t_high)
+    trough = min(knot.log for knot in knots if knot.at == t_low)
+    bounds = (min(trough, knots[0].log, knots[-1].log), log_of(pin.high))
+    path = bridge(knots, driven.clock, noise, bounds)
+    pocket = trough - log_of(pin.low)
     if pocket > 0:
         path -= pocket * np.exp(-np.abs(np.arange(CELLS + 1) * GRID_S - t_low) / leg.pocket_s)
     return path, Turns(t_low, t_high, trough, pocket)
 
 
-def bridge(knots: list[tuple[float, float, int]], clock: Floats, noise: Floats, bounds: tuple[float, float]) -> Floats:
-    """A path through ``knots`` (seconds, log price, shape of the stretch that ends there), inside ``bounds``.
+def bridge(knots: Sequence[Knot], clock: Floats, noise: Floats, bounds: tuple[float, float]) -> Floats:
+    """A path through ``knots``, inside ``bounds`` and above each knot's own floor on the way to it.
 
     ``clock`` and ``noise`` are the volatility time and the walk on the cells' edges. The walk is bridged to zero at the
     knots in volatility time; x = m + D tanh(b / D) keeps the sum of drift m and bridge b within the distance D between
-    m and the bound on b's side.
+    m and the bound on b's side. Where the clock stands still, in a halt, the path does.
     """
-    floor, ceiling = bounds
+    lowest, ceiling = bounds
     out = np.empty(CELLS + 1)
-    out[0] = knots[0][1]
-    for (t0, x0, _), (t1, x1, shape) in pairwise(knots):
-        i, j = round(t0 / GRID_S), round(t1 / GRID_S)
+    out[0] = knots[0].log
+    for before, knot in pairwise(knots):
+        i, j = round(before.at / GRID_S), round(knot.at / GRID_S)
         part = slice(i, j + 1)
-        theta = (clock[part] - clock[i]) / (clock[j] - clock[i])
-        u = np.linspace(0.0, 1.0, j - i + 1)
-        drift = {LINEAR: theta, FALL: u**2, REBOUND: np.expm1(-3 * u) / np.expm1(-3)}[shape]
-        middle = np.clip(x0 + drift * (x1 - x0), floor, ceiling)
+        share = np.linspace(0.0, 1.0, j - i + 1)
+        spent = clock[j] - clock[i]
+        theta = (clock[part] - clock[i]) / spent if spent > 0 else share
+        if knot.shape == LINEAR:
+            done = theta
+        else:
+            u0, u1 = drift(knot.shape, np.array([knot.u0, knot.u1]))
+            done = (drift(knot.shape, knot.u0 + share * (knot.u1 - knot.u0)) - u0) / (u1 - u0)
+        floor = max(lowest, knot.floor)
+        middle = np.clip(before.log + done * (knot.log - before.log), floor, ceiling)
         b = noise[part] - noise[i] - theta * (noise[j] - noise[i])
         distance = np.maximum(np.where(b > 0, ceiling - middle, middle - floor), 1e-12)
-        out[part] = middle + distance * np.tanh(b / distance)
-        out[i], out[j] = x0, x1
+        out[part] = np.clip(middle + distance * np.tanh(b / distance), floor, ceiling)
+        out[i], out[j] = before.log, knot.log
     return out

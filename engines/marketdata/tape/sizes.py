@@ -1,8 +1,9 @@
-"""Trade sizes: lognormal, smaller per trade when busy, summing to the day's volume exactly."""
+"""Trade sizes: lognormal, smaller when busy, a sweep's prints sharing one order's; they sum to the day's volume."""
 
 import numpy as np
 import numpy.typing as npt
 
+from engines.marketdata.tape.sweeps import mean_prints
 from engines.wire.errors import UsageError
 from engines.wire.intensity import Intensity
 from engines.wire.scenario import Scenario
@@ -36,23 +37,31 @@ def exact(raw: Floats, volume: int) -> Ints:
     return sizes
 
 
-def exponent(scenario: Scenario, day: Intensity, floor: float) -> float:
-    """The kappa that gives the volume share that ``scenario.activity`` asks for.
+def exponents(scenario: Scenario, day: Intensity, floors: Floats) -> Floats:
+    """For each instrument the kappa that gives the volume share that the scenario asks for, 0 where it asks for none.
 
-    ``floor`` is the part of the volume that goes as one share to each trade. Raises ``UsageError`` when no exponent
+    ``floors`` are the parts of their volumes that go as one share to each trade. Raises ``UsageError`` when no exponent
     between -2 and 2 gives the share.
     """
     activity = scenario.activity
-    grid, busy = day.grid[::EVERY], np.log(day.lam[::EVERY] / day.lam0)
+    if activity.volume_share is None:
+        return np.zeros(floors.size)
+    open_cells = day.lam[::EVERY] > 0
+    grid, busy = day.grid[::EVERY][open_cells], np.log(day.lam[::EVERY][open_cells] / day.lam0)
+    arrivals = np.exp(busy) / mean_prints(scenario.sweeps, day.y[::EVERY][open_cells])
     inside = (grid > session_s(activity.share_from)) & (grid < session_s(activity.share_to))
-    weights = np.exp(np.outer(1 - KAPPAS, busy))
+    weights = np.exp(np.outer(-KAPPAS, busy)) * arrivals
+    free = weights[:, inside].sum(axis=1) / weights.sum(axis=1)
     count = np.exp(busy)
-    shares = weights[:, inside].sum(axis=1) / weights.sum(axis=1)
-    shares = floor * count[inside].sum() / count.sum() + (1 - floor) * shares
-    if not shares[-1] <= activity.volume_share <= shares[0]:
-        raise UsageError(
-            f"No trade sizes give a volume share of {activity.volume_share:.1%}.",
-            f"With {scenario.ticks} ticks it can lie between {shares[-1]:.1%} and {shares[0]:.1%}.",
-            "Change activity.volume_share or ticks.",
-        )
-    return float(np.interp(activity.volume_share, shares[::-1], KAPPAS[::-1]))
+    even = count[inside].sum() / count.sum()
+    found = []
+    for floor in floors:
+        shares = floor * even + (1 - floor) * free
+        if not shares[-1] <= activity.volume_share <= shares[0]:
+            raise UsageError(
+                f"No trade sizes give a volume share of {activity.volume_share:.1%}.",
+                f"With {scenario.ticks} ticks it can lie between {shares[-1]:.1%} and {shares[0]:.1%}.",
+                "Change activity.volume_share or ticks.",
+            )
+        found.append(np.interp(activity.volume_share, shares[::-1], KAPPAS[::-1]))
+    return np.array(found)

@@ -6,28 +6,38 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
+import msgspec
 import pytest
 
-from engines.fleet import control
-from engines.fleet.control import Request, Server
+from engines.fleet import control, tcp
+from engines.fleet.audit import READS, Peer
+from engines.fleet.control import Op, Request, Server
 from engines.fleet.status import Event
 from engines.wire.errors import NautilusError, NotRunning, PortInUse, UnknownName
 
+TOKEN = "a token of some length"
 
-def answer(request: Request, who: str) -> object:
+
+def answer(request: Request, who: Peer) -> object:
     if request.op == "restart":
         raise UnknownName("engine", "rsk", ["risk", "ml"])
     if request.op == "start":
         raise PortInUse("Port 1 is in use.", "pid 2 holds it.", "End it.")
-    return {"op": request.op, "engines": request.engines, "who": who}
+    return {"op": request.op, "engines": request.engines, "who": who.text}
 
 
 class Loop(threading.Thread):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.selector = selectors.DefaultSelector()
-        self.server = Server(path, self.selector, answer)
+        door = tcp.door("127.0.0.1:0", TOKEN, {})
+        assert door is not None
+        self.address = door.listener.getsockname()
+        self.now = 0.0
+        self.heard: list[Event] = []
+        self.server = Server(path, self.selector, answer, door, lambda: self.now, self.heard.append)
         self.ended = False
         self.todo: list[Event] = []
 
@@ -138,3 +148,81 @@ def test_a_subscriber_that_does_not_read_is_dropped_and_holds_up_nobody(loop: Lo
 
 def test_an_error_of_an_unknown_kind_is_still_one() -> None:
     assert type(control.Failure(kind="annotations", what="x").error()) is NautilusError
+
+
+def over_tcp(loop: Loop, *lines: bytes) -> list[bytes]:
+    with socket.create_connection(loop.address, 5) as link:
+        link.sendall(b"".join(lines))
+        with link.makefile("rb") as answers:
+            return [answers.readline() for _ in lines]
+
+
+def test_over_tcp_each_request_needs_the_token(loop: Loop) -> None:
+    good = json.dumps({"op": "status", "token": TOKEN}).encode() + b"\n"
+    first, second = over_tcp(loop, good, good)
+    assert json.loads(first)["ok"] and json.loads(first)["result"]["who"].startswith("tcp 127.0.0.1:")
+    assert json.loads(second)["ok"]
+    for bad in (b'{"op":"status"}\n', b'{"op":"events"}\n', b'{"op":"stop","token":"%b"}\n' % TOKEN[:-1].encode()):
+        refused, nothing = over_tcp(loop, bad, good)
+        assert "token" in json.loads(refused)["error"]["what"] and TOKEN not in refused.decode()
+        assert nothing == b"", "it was hung up on"
+
+
+def test_the_unix_socket_needs_no_token(path: Path) -> None:
+    assert raw(path, b'{"op":"status"}\n')[0]["ok"]
+
+
+def test_a_request_without_end_is_cut_off(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as link:
+        link.settimeout(5)
+        link.connect(str(path))
+        try:
+            link.sendall(b"x" * (2 * control.LONGEST))
+            assert link.recv(100) == b""
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it hung up with bytes of ours unread
+    assert raw(path, b'{"op":"status"}\n')[0]["ok"]
+
+
+def test_so_many_are_served_and_the_silent_give_way(loop: Loop, path: Path) -> None:
+    held: list[socket.socket] = []
+    try:
+        for _ in range(control.MOST):
+            held.append(control._connect(path, 5.0))
+        held[0].sendall(b'{"op":"events"}\n')
+        held[1].sendall(b'{"op":"status"}\n')
+        assert json.loads(held[1].recv(65_536))["ok"], "all are served"
+        with socket.socket(socket.AF_UNIX) as late:
+            late.settimeout(5)
+            late.connect(str(path))
+            assert "Too many" in json.loads(late.recv(65_536))["error"]["what"] and late.recv(1) == b""
+        loop.now = control.IDLE_S + 1
+        assert raw(path, b'{"op":"status"}\n')[0]["ok"], "the silent gave way"
+        assert held[2].recv(1) == b""
+        loop.todo = [event(1)]
+        assert json.loads(held[0].recv(65_536))["seq"] == 1, "one that follows events is not idle"
+    finally:
+        for link in held:
+            link.close()
+
+
+def test_every_event_is_heard_inside_as_well(loop: Loop, path: Path) -> None:
+    loop.todo = [event(1), event(2)]
+    assert next(control.events(path, since=1, timeout_s=5)).seq == 2
+    assert [each.seq for each in loop.heard] == [1, 2]
+
+
+DOCUMENT = (Path(__file__).parents[3] / "docs/control.md").read_text("utf-8")
+
+
+def test_the_document_has_every_operation_field_and_kind_of_event() -> None:
+    table = DOCUMENT.partition("## Operations")[2].partition("\n## ")[0]
+    assert all(f"| `{op}` |" in table for op in get_args(Op)), "a row for each"
+    fields = DOCUMENT.partition("## Fields")[2].partition("\n## ")[0]
+    assert all(f"| `{name}` |" in fields for name in Request.__struct_fields__)
+    assert get_args(Op) and set(get_args(Op)) >= READS
+    kinds = get_args(next(f.type for f in msgspec.structs.fields(Event) if f.name == "kind"))
+    events = DOCUMENT.partition("## Events")[2].partition("\n## ")[0]
+    assert all(f"`{kind}`" in events for kind in kinds)
+    assert f"`protocol` | integer | the version that the client speaks; {control.PROTOCOL} today" in DOCUMENT
+    assert f"{control.MOST} connections" in DOCUMENT and f"{control.LONGEST // 1024} KiB" in DOCUMENT

@@ -1,6 +1,5 @@
 """Rotation and reading of logs."""
 
-import itertools
 import os
 from pathlib import Path
 
@@ -8,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.fleet import logs
-from engines.fleet.logs import LogLine
 
 
 def test_rotation_keeps_the_writer_and_bounds_the_disk(tmp_path: Path) -> None:
@@ -43,15 +41,46 @@ def test_tail_reads_long_logs_from_the_end(tmp_path: Path) -> None:
     assert len(logs.tail(path, 2000)) == 2000
 
 
-def test_follow_gives_old_lines_then_new_ones_then_those_after_a_rotation(tmp_path: Path) -> None:
+class Time:
+    """A wall clock that is set by hand."""
+
+    now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_log_is_set_aside_by_size_and_by_age(tmp_path: Path) -> None:
+    clock = Time()
+    keeper = logs.Keeper(tmp_path, clock)
+    (tmp_path / "a.log").write_text("small\n")
+    (tmp_path / "empty.log").write_text("")
+    assert keeper.look() == []
+    (tmp_path / "b.log").write_bytes(b"x" * (logs.SIZE + 1))
+    assert keeper.look() == ["b.log"] and (tmp_path / "b.log").stat().st_size == 0
+    clock.now += logs.AGE_S - 1
+    assert keeper.look() == []
+    clock.now += 1
+    assert keeper.look() == ["a.log"], "an empty one is not set aside"
+    assert (tmp_path / "a.log.1").read_text() == "small\n"
+
+
+def test_what_was_set_aside_is_removed_when_it_is_old(tmp_path: Path) -> None:
+    clock = Time()
+    old, new = tmp_path / "a.log.2", tmp_path / "a.log.1"
+    for path, age in ((old, logs.OLD_S + 1), (new, logs.OLD_S - 1)):
+        path.write_text("x")
+        os.utime(path, (clock.now - age,) * 2)
+    logs.Keeper(tmp_path, clock).look()
+    assert not old.exists() and new.exists()
+
+
+def test_of_a_flood_the_end_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "risk.log"
-    path.write_text("one\ntwo\n")
-    stream = logs.follow([("risk", path)], 1, poll_s=0.001)
-    assert next(stream) == LogLine("risk", "two")
-    with path.open("a") as file:
-        file.write("three\nfour\n")
-    assert list(itertools.islice(stream, 2)) == [LogLine("risk", "three"), LogLine("risk", "four")]
-    assert logs.rotate(path, size=1)
-    with path.open("a") as file:
-        file.write("five\n")
-    assert next(stream) == LogLine("risk", "five")
+    with path.open("wb") as file:
+        file.truncate(3 * logs.SIZE)
+        file.seek(0, os.SEEK_END)
+        file.write(b"the end\n")
+    assert logs.rotate(path)
+    kept = tmp_path / "risk.log.1"
+    assert kept.stat().st_size == logs.SIZE and kept.read_bytes().endswith(b"the end\n")

@@ -109,6 +109,36 @@ def test_health_for_a_minute_forgets_the_past() -> None:
     assert tick(record, CALM, 60.0, RULES)[0].streak == 0
 
 
+def test_a_manifest_has_its_own_window() -> None:
+    record = running(crash_limit=2, window_s=5.0)
+    first = exited(record, Exit(3), 10.0, RULES, 0.5)
+    apart = exited(replace(first, state=S.READY, pid=7), Exit(3), 15.1, RULES, 0.5)
+    assert first.state is S.CRASHED and apart.state is S.CRASHED
+    loop = exited(replace(apart, state=S.READY, pid=7), Exit(3), 20.0, RULES, 0.5)
+    assert loop.state is S.FAILED and loop.cause.startswith("2 crashes in 5 s")
+
+
+def test_one_over_its_limit_is_stopped_and_counts_as_a_crash() -> None:
+    over = CALM._replace(excess="over its memory limit: 70 MB of 50 MB")
+    record, action = tick(running(), over, 50.0, RULES)
+    assert action is Action.TERM and record.state is S.READY
+    assert tick(record, over, 50.0 + RULES.grace_s, RULES)[1] is None, "once is enough"
+    clean = exited(record, Exit(0), 51.0, RULES, 0.5)
+    assert clean.state is S.CRASHED and len(clean.crashes) == 1 and clean.stop_at is None
+    assert clean.cause == "over its memory limit: 70 MB of 50 MB (exit code 0)"
+    record, action = tick(record, CALM, 50.1 + RULES.grace_s, RULES)
+    assert action is Action.KILL and "did not stop within 5 s" in record.verdict
+
+
+def test_one_that_is_stopped_while_it_starts_is_not_waited_for() -> None:
+    record = running(state=S.STARTING, released_at=49.0, boot_s=20.0)
+    seen = CALM._replace(pulse=None, silent_s=RULES.stall_s - 0.01)
+    assert tick(record, seen, 50.0, RULES)[1] is None
+    record, action = tick(record, seen._replace(silent_s=RULES.stall_s + 0.1), 50.2, RULES)
+    assert action is Action.KILL and record.verdict.startswith("stalled while it started")
+    assert tick(record, seen._replace(silent_s=9.0), 50.3, RULES)[1] is None, "one kill is enough"
+
+
 def test_permanent_failure_is_not_restarted() -> None:
     assert exited(running(), Exit(78), 5.0, RULES, 0.5).state is S.FAILED
 

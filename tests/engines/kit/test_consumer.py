@@ -1,7 +1,8 @@
 """The consumer loop: both buses, restart after poison and unknown commits, end when fenced, drain on stop."""
 
 import asyncio
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 
 import msgspec
 import pytest
@@ -11,7 +12,19 @@ from engines.kit.engine import Engine
 from engines.kit.processor import Processor
 from engines.wire.bus import Commit, Entry, MemoryBus, Output, dead_topic
 from engines.wire.errors import BusError, CommitUnknown, Fenced
-from engines.wire.messages import Body, Envelope, Header, RiskAlert, Session, Signal, encode_body, encode_header
+from engines.wire.messages import (
+    Body,
+    Cancel,
+    Envelope,
+    Header,
+    Order,
+    RiskAlert,
+    Session,
+    Signal,
+    decode,
+    encode_body,
+    encode_header,
+)
 
 
 class Sum(msgspec.Struct):
@@ -112,3 +125,113 @@ def test_a_large_backlog_is_read_whole() -> None:
     bus, unit = run([1] * 700, [], 1700)
     assert unit.state.total == 1700
     assert asyncio.run(bus.stats("risk-alerts")).added == 700
+
+
+class Orders(msgspec.Struct):
+    open: list[str] = []
+    held: bool = False
+
+
+def desk(state: Orders, envelope: Envelope) -> tuple[Orders, Sequence[Body]]:
+    """An order for each signal, unless they are held."""
+    body = envelope.body
+    assert isinstance(body, Signal)
+    if state.held:
+        return state, []
+    state.open.append(str(body.target))
+    return state, [Order(str(body.target), "s", "x", 1, 1, None)]
+
+
+def withdraw(state: Orders, held: bool) -> Sequence[Body]:
+    state.held = held
+    gone, state.open = (state.open, []) if held else ([], state.open)
+    return [Cancel(order, "s") for order in gone]
+
+
+DESK = Engine("desk", Orders, desk, Orders, hold=withdraw, open_orders=lambda state: len(state.open))
+
+
+async def held_desk(bus: SlowReads) -> Processor[Orders]:
+    """Three orders, a hold, three signals more."""
+    unit, stop = Processor(DESK, ["signals"], bus, lambda: 0), asyncio.Event()
+    consumer = Consumer(unit, {bus: ["signals"]}, stop, unit.hold)
+    task = asyncio.create_task(consumer.run())
+    await bus.append([signal(n, n) for n in (1, 2, 3)])
+    await until(lambda: len(unit.state.open) == 3)
+    await asyncio.wait_for(consumer.hold(True), 5)
+    assert unit.state.open == [] and unit.state.held
+    await bus.append([signal(n, n) for n in (4, 5, 6)])
+    await until(lambda: unit.ledger.topics["signals"].processed == 6)
+    stop.set()
+    await task
+    return unit
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    for _ in range(3000):
+        if holds():
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("it never came true")
+
+
+def test_a_hold_withdraws_and_keeps_orders_back_and_the_next_incarnation_is_free() -> None:
+    async def main() -> list[Entry]:
+        bus = SlowReads()
+        await held_desk(bus)
+        saved = await bus.saved("desk")
+        assert saved.state is not None, "what was held is committed with its cancels"
+        unit, stop = Processor(DESK, ["signals"], bus, lambda: 0), asyncio.Event()
+        consumer = Consumer(unit, {bus: ["signals"]}, stop, unit.hold)
+        task = asyncio.create_task(consumer.run())
+        await bus.append([signal(7, 7)])
+        await until(lambda: unit.state.open == ["7"])
+        stop.set()
+        await task
+        return await bus.read({"orders": "0-0"}, 100, 0)
+
+    sent = [decode(*entry).body for entry in asyncio.run(main())]
+    ids = [body.order_id for body in sent if isinstance(body, Order)]
+    assert ids == ["1", "2", "3", "7"], "4, 5 and 6 came while orders were held"
+    assert [body.order_id for body in sent if isinstance(body, Cancel)] == ["1", "2", "3"]
+
+
+def test_a_hold_whose_commit_breaks_is_done_by_the_next_claim() -> None:
+    async def main() -> Processor[Orders]:
+        bus = SlowReads()
+        unit, stop = Processor(DESK, ["signals"], bus, lambda: 0), asyncio.Event()
+        consumer = Consumer(unit, {bus: ["signals"]}, stop, unit.hold)
+        task = asyncio.create_task(consumer.run())
+        await bus.append([signal(1, 1)])
+        await until(lambda: len(unit.state.open) == 1)
+        bus.faults = [CommitUnknown("broken")]
+        await asyncio.wait_for(consumer.hold(True), 5)
+        stop.set()
+        await task
+        return unit
+
+    unit = asyncio.run(main())
+    assert unit.state.held and unit.state.open == [] and unit.epoch == 2
+
+
+def test_one_that_is_cut_commits_nothing_more() -> None:
+    async def main() -> Processor[Orders]:
+        bus = SlowReads()
+        unit, stop = Processor(DESK, ["signals"], bus, lambda: 0), asyncio.Event()
+        consumer = Consumer(unit, {bus: ["signals"]}, stop, unit.hold)
+        task = asyncio.create_task(consumer.run())
+        await until(consumer.claimed.is_set)
+        consumer.cut = True
+        await bus.append([signal(1, 1)])
+        await asyncio.sleep(0.05)  # time enough to read it; nothing shows that nothing happens
+        stop.set()
+        await task
+        assert await bus.read({"orders": "0-0"}, 10, 0) == []
+        return unit
+
+    assert asyncio.run(main()).state.open == []
+
+
+def test_an_engine_that_holds_orders_commits_its_state_each_time() -> None:
+    with pytest.raises(ValueError, match="snapshot_s"):
+        Processor(dataclasses.replace(DESK, snapshot_s=1.0), ["signals"], SlowReads(), lambda: 0)

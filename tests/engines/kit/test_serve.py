@@ -1,5 +1,6 @@
 """`serve` for real: a process, two buses, HTTP, heartbeat, dead man's rule."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -15,11 +16,14 @@ import pytest
 
 from engines.wire.beat import Beats
 from engines.wire.health import HealthReport
+from engines.wire.leash import HALT, ORPHANED, RESUME
 from engines.wire.settings import Settings
 from engines.wire.state import EngineState
 
 PORT = 8100 + 12_000
 PROGRAM = """
+import time
+
 import msgspec
 from litestar import get, post
 from engines.kit.engine import Engine
@@ -39,7 +43,10 @@ def routes(runtime):
     @post("/reset", sync_to_thread=False)
     def reset() -> dict[str, int]:
         return {"seen": 0}
-    return [seen, reset]
+    @get("/stall", sync_to_thread=False)
+    def stall() -> None:
+        time.sleep(60)
+    return [seen, reset, stall]
 
 serve(Engine("analytics", State, step, State, routes=routes, features=lambda s: [f"{s.seen} seen"]))
 """
@@ -72,13 +79,14 @@ class Running:
         self.log.seek(0)
         return self.log.read()
 
-    def request(self, method: str, path: str, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=5)
-        connection.request(method, path, headers=headers or {})
-        reply = connection.getresponse()
-        body = reply.read()
-        connection.close()
-        return reply.status, body
+    def request(
+        self, method: str, path: str, headers: dict[str, str] | None = None, timeout: float = 5.0
+    ) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=timeout)
+        with contextlib.closing(connection):
+            connection.request(method, path, headers=headers or {})
+            reply = connection.getresponse()
+            return reply.status, reply.read()
 
     def close(self) -> None:
         if self.process.poll() is None:
@@ -102,7 +110,7 @@ def test_ready_engine_serves_and_beats(running: Running) -> None:
     report = msgspec.json.decode(body, type=HealthReport)
     assert status == 200
     assert (report.name, report.port, report.status, report.pid) == ("analytics", PORT, "healthy", running.process.pid)
-    assert {check.name for check in report.checks} >= {"bus-main", "bus-market", "event-loop"}
+    assert {check.name for check in report.checks} >= {"bus-main", "bus-market", "event-loop", "clock", "kernels"}
     assert report.features == ("0 seen",)
     assert running.request("GET", "/ready")[0] == 200
     assert b"nautilus_requests_total" in running.request("GET", "/metrics")[1]
@@ -136,8 +144,31 @@ def test_sigterm_ends_cleanly(running: Running) -> None:
 def test_a_dead_supervisor_halts_then_ends_the_engine(running: Running) -> None:
     os.close(running.control)
     running.control = -1
-    assert running.process.wait(3) == 0
+    running.wait_for(lambda: running.beats.read(0).state == EngineState.HALTED)
+    assert msgspec.json.decode(running.request("GET", "/health")[1], type=HealthReport).status == "halted"
+    assert running.process.wait(5) == 0
+    assert running.beats.read(0).state == EngineState.HALTED, "to the end: it was not told to stop"
     assert "the supervisor is gone" in running.text()
+
+
+def test_a_stalled_engine_is_halted_and_ended_as_well(running: Running) -> None:
+    """Its event loop does nothing any more: the thread that reads the control pipe does."""
+    with contextlib.suppress(TimeoutError):
+        running.request("GET", "/stall", timeout=0.2)
+    beat = running.beats.read(0).beat_ns
+    os.close(running.control)
+    running.control = -1
+    running.wait_for(lambda: running.beats.read(0).state == EngineState.HALTED)
+    assert running.beats.read(0).beat_ns == beat, "a halted slot is no sign of life"
+    assert running.process.wait(8) == ORPHANED
+
+
+def test_told_to_halt_it_says_so_and_goes_on(running: Running) -> None:
+    os.write(running.control, HALT)
+    running.wait_for(lambda: running.beats.read(0).state == EngineState.HALTED)
+    assert running.request("GET", "/seen")[0] == 200
+    os.write(running.control, RESUME)
+    running.wait_for(lambda: running.beats.read(0).state == EngineState.READY)
 
 
 def test_without_buses_it_says_what_to_type(tmp_path: Path) -> None:

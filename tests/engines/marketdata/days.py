@@ -5,7 +5,7 @@ import numpy as np
 from engines.marketdata.day import Day, Evidence
 from engines.marketdata.request import ReplayRequest
 from engines.wire.session import NS, open_ns
-from engines.wire.ticks import LEVEL, QUOTE, TRADE
+from engines.wire.ticks import BUST, DEPTH, LEVEL, QUOTE, TRADE
 
 
 def small_day(seconds: list[float], seed: int = 1, request: ReplayRequest | None = None) -> Day:
@@ -22,4 +22,4 @@ def small_day(seconds: list[float], seed: int = 1, request: ReplayRequest | None
     levels["ts"] = opening + np.arange(14) * 1800 * NS
     levels["level"] = np.arange(1, 15)
     made = Evidence(f"digest-{seed}", ts.size, ts.size, 14, (), ())
-    return Day(request, scenario, made, trades, quotes, levels)
+    return Day(request, scenario, made, trades, quotes, levels, np.empty(0, DEPTH), np.empty(0, BUST))

@@ -1,10 +1,8 @@
 """The paper venue: hand-made cases, and the invariants of a market over random histories."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +10,6 @@ from engines.kit import codec
 from engines.marketdata.config import VenueConfig
 from engines.marketdata.venue import CONFIG, Venue, step
 from engines.wire.messages import (
-    Accepted,
     Body,
     Cancelled,
     CancelRequested,
@@ -21,130 +18,88 @@ from engines.wire.messages import (
     Fill,
     Filled,
     Halt,
-    Header,
     Order,
-    Quotes,
     Rejected,
-    Session,
-    Side,
 )
-from engines.wire.ticks import QUOTE
-
-SYMBOLS = ("SPX", "ESX", "AAPL")
-LATENCY = CONFIG.latency_ns
-TICK = {"ESX": 2_500, "AAPL": 100}
-
-
-class Row(NamedTuple):
-    ts: int
-    symbol: str
-    bid: int
-    ask: int
-    bid_size: int = 100
-    ask_size: int = 100
-
-
-def envelope(body: Body, ts: int, trace: str = "r1/window") -> Envelope:
-    return Envelope(body.TOPIC, "1-1", Header("test", 1, 1, "", 1, trace, ts, 0, 0), body)
-
-
-def session(event: str = "open", trace: str = "r1/window") -> Envelope:
-    body = Session(
-        event, "flash-crash-2010", "2010-05-06", SYMBOLS, SYMBOLS[1:], 1, "", 40.0,  # type: ignore[arg-type] # the four names
-        tick_sizes=(100, 2_500, 100), multipliers=(1, 50, 1),
-    )  # fmt: skip
-    return envelope(body, 0, trace)
-
-
-def quotes(*rows: Row) -> Envelope:
-    made = np.zeros(len(rows), QUOTE)
-    for i, row in enumerate(rows):
-        made[i] = (row.ts, SYMBOLS.index(row.symbol), row.bid, row.ask, row.bid_size, row.ask_size)
-    return envelope(Quotes(SYMBOLS, made.tobytes()), rows[-1].ts)
-
-
-def order(name: str, side: Side, quantity: int, limit: int | None = None, symbol: str = "AAPL") -> Order:
-    return Order(name, "test", symbol, side, quantity, limit)
-
-
-def accept(made: Order, ts: int = 0, trace: str = "r1/window") -> Envelope:
-    return envelope(Accepted(made), ts, trace)
-
-
-def play(*messages: Envelope, venue: Venue | None = None) -> list[Body]:
-    venue = venue or Venue()
-    out: list[Body] = []
-    for message in messages:
-        venue, bodies = step(venue, message)
-        out += bodies
-    return out
-
-
-def fills(bodies: Sequence[Body]) -> list[tuple[str, int, int, int]]:
-    return [(b.order_id, b.quantity, b.price, b.ts_ns) for b in bodies if isinstance(b, Fill)]
+from tests.engines.marketdata.venue_rig import (
+    LATE,
+    LATENCY,
+    TICK,
+    Row,
+    accept,
+    envelope,
+    fills,
+    live,
+    order,
+    play,
+    quotes,
+    session,
+)
 
 
 def test_a_market_order_takes_the_touch_as_far_as_it_goes() -> None:
     out = play(
         session(), accept(order("a", 1, 250)),
-        quotes(Row(LATENCY, "AAPL", 900, 1_000), Row(LATENCY + 5, "AAPL", 900, 1_100)),
-        quotes(Row(LATENCY + 6, "AAPL", 900, 1_200)),
+        quotes(Row(LATE, "AAPL", 900, 1_000), Row(LATE + 5, "AAPL", 900, 1_100)),
+        quotes(Row(LATE + 6, "AAPL", 900, 1_200)),
     )  # fmt: skip
-    assert fills(out) == [("a", 100, 1_000, LATENCY), ("a", 100, 1_100, LATENCY + 5), ("a", 50, 1_200, LATENCY + 6)]
+    assert fills(out) == [("a", 100, 1_000, LATE), ("a", 100, 1_100, LATE + 5), ("a", 50, 1_200, LATE + 6)]
     assert out[-1] == Filled("a", "AAPL")
     assert [b.fill_id for b in out if isinstance(b, Fill)] == ["a/1", "a/2", "a/3"]
 
 
 def test_a_sale_hits_the_bid_and_pays_its_fee() -> None:
-    out = play(session(), accept(order("a", -1, 2, symbol="ESX")), quotes(Row(LATENCY, "ESX", 10_000, 12_500)))
-    assert out[0] == Fill("a/1", "a", "test", "ESX", -1, 2, 10_000, 2 * CONFIG.fee_per_contract, 50, LATENCY)
+    out = play(session(), accept(order("a", -1, 2, symbol="ESX")), quotes(Row(LATE, "ESX", 10_000, 12_500)))
+    assert out[0] == Fill("a/1", "a", "test", "ESX", -1, 2, 10_000, 2 * CONFIG.fee_per_contract, 50, LATE)
 
 
 def test_no_quote_before_the_latency_is_over_fills() -> None:
-    out = play(session(), accept(order("a", 1, 10), 7), quotes(Row(7 + LATENCY - 1, "AAPL", 900, 1_000)))
-    assert out == []
+    venue, due = Venue(replay=1), live("a", 7)
+    assert LATENCY <= due - 7 <= LATE
+    assert play(session(), accept(order("a", 1, 10), 7), quotes(Row(due - 1, "AAPL", 900, 1_000)), venue=venue) == []
+    assert fills(play(quotes(Row(due, "AAPL", 900, 1_000)), venue=venue)) == [("a", 10, 1_000, due)]
 
 
 def test_a_marketable_limit_pays_the_touch_and_what_is_left_of_it_rests_at_its_limit() -> None:
     out = play(
         session(), accept(order("a", 1, 150, 1_200)),
-        quotes(Row(LATENCY, "AAPL", 900, 1_000)),
-        quotes(Row(LATENCY + 1, "AAPL", 1_200, 1_300), Row(LATENCY + 2, "AAPL", 1_000, 1_100)),
+        quotes(Row(LATE, "AAPL", 900, 1_000)),
+        quotes(Row(LATE + 1, "AAPL", 1_200, 1_300), Row(LATE + 2, "AAPL", 1_000, 1_100)),
     )  # fmt: skip
-    assert fills(out) == [("a", 100, 1_000, LATENCY), ("a", 50, 1_200, LATENCY + 2)]
+    assert fills(out) == [("a", 100, 1_000, LATE), ("a", 50, 1_200, LATE + 2)]
 
 
 def test_a_limit_rests_until_the_touch_crosses_it() -> None:
     out = play(
-        session(), accept(order("a", -1, 50, 1_500)), quotes(Row(LATENCY, "AAPL", 1_400, 1_500)),
-        quotes(Row(LATENCY + 9, "AAPL", 1_600, 1_700)),
+        session(), accept(order("a", -1, 50, 1_500)), quotes(Row(LATE, "AAPL", 1_400, 1_500)),
+        quotes(Row(LATE + 9, "AAPL", 1_600, 1_700)),
     )  # fmt: skip
-    assert fills(out) == [("a", 50, 1_500, LATENCY + 9)]
+    assert fills(out) == [("a", 50, 1_500, LATE + 9)]
 
 
 def test_price_then_time() -> None:
     out = play(
         session(), accept(order("late", 1, 60, 1_100)), accept(order("later", 1, 60, 1_100)),
         accept(order("best", 1, 60, 1_200)),
-        quotes(Row(LATENCY, "AAPL", 1_300, 1_400)), quotes(Row(LATENCY + 1, "AAPL", 900, 1_000, ask_size=130)),
+        quotes(Row(LATE, "AAPL", 1_300, 1_400)), quotes(Row(LATE + 1, "AAPL", 900, 1_000, ask_size=130)),
     )  # fmt: skip
     assert [(name, quantity) for name, quantity, _, _ in fills(out)] == [("best", 60), ("late", 60), ("later", 10)]
 
 
 def test_nothing_matches_in_a_halt_but_orders_and_cancels_are_accepted() -> None:
-    halt = Halt("pause", 0, "AAPL", LATENCY, LATENCY + 100, "test")
+    halt = Halt("pause", 0, "AAPL", LATE, LATE + 100, "test")
     out = play(
-        session(), envelope(halt, LATENCY), accept(order("a", 1, 10)), accept(order("b", 1, 10)),
-        quotes(Row(LATENCY, "AAPL", 900, 1_000), Row(LATENCY + 99, "AAPL", 900, 1_000)),
-        envelope(CancelRequested("a"), LATENCY + 99), quotes(Row(LATENCY + 100, "AAPL", 900, 1_000)),
+        session(), envelope(halt, LATE), accept(order("a", 1, 10)), accept(order("b", 1, 10)),
+        quotes(Row(LATE, "AAPL", 900, 1_000), Row(LATE + 99, "AAPL", 900, 1_000)),
+        envelope(CancelRequested("a"), LATE + 99), quotes(Row(LATE + 100, "AAPL", 900, 1_000)),
     )  # fmt: skip
-    assert out[0] == Cancelled("a", "AAPL", 10, "requested")
-    assert fills(out) == [("b", 10, 1_000, LATENCY + 100)]
+    assert out[0] == Cancelled("a", "AAPL", 10, "requested", "REQUESTED")
+    assert fills(out) == [("b", 10, 1_000, LATE + 100)]
 
 
 def test_a_market_wide_halt_stops_every_symbol() -> None:
     halt = envelope(Halt("market-wide", 1, "*", 0, 10**12, "test"), 0)
-    assert play(session(), halt, accept(order("a", 1, 10)), quotes(Row(LATENCY, "AAPL", 900, 1_000))) == []
+    assert play(session(), halt, accept(order("a", 1, 10)), quotes(Row(LATE, "AAPL", 900, 1_000))) == []
 
 
 def test_what_cannot_be_ordered_is_rejected() -> None:
@@ -158,21 +113,21 @@ def test_what_cannot_be_ordered_is_rejected() -> None:
 
 
 def test_an_order_id_twice_is_counted_and_not_answered() -> None:
-    venue = Venue()
+    venue = Venue(replay=1)
     out = play(
         session(),
         accept(order("a", 1, 10)),
         accept(order("a", 1, 10)),
-        quotes(Row(LATENCY, "AAPL", 9, 10)),
+        quotes(Row(LATE, "AAPL", 9, 10)),
         venue=venue,
     )
-    out += play(accept(order("a", 1, 10)), quotes(Row(LATENCY + 1, "AAPL", 9, 10)), venue=venue)
+    out += play(accept(order("a", 1, 10)), quotes(Row(LATE + 1, "AAPL", 9, 10)), venue=venue)
     assert len(out) == 2
 
 
 def test_the_close_cancels_what_is_left_and_refuses_what_comes_later() -> None:
     out = play(session(), accept(order("a", 1, 10, 100)), session("close"), accept(order("b", 1, 10)))
-    assert out[0] == Cancelled("a", "AAPL", 10, "the session closed")
+    assert out[0] == Cancelled("a", "AAPL", 10, "the session closed", "SESSION_CLOSED")
     assert isinstance(out[1], Rejected)
     assert len(out) == 2
 
@@ -180,24 +135,24 @@ def test_the_close_cancels_what_is_left_and_refuses_what_comes_later() -> None:
 def test_orders_that_come_before_their_session_wait_for_it() -> None:
     early = accept(order("a", 1, 10), trace="r2/before")
     cancelled = [accept(order("c", 1, 10), trace="r2/before"), envelope(CancelRequested("c"), 0, "r2/before")]
-    row = envelope(quotes(Row(LATENCY, "AAPL", 900, 1_000)).body, LATENCY, "r2/before")
+    row = envelope(quotes(Row(LATE, "AAPL", 900, 1_000)).body, LATE, "r2/before")
     venue = Venue()
     assert play(session(), early, venue=venue) == []
     out = play(session(), accept(order("old", 1, 1, 100)), early, *cancelled, session(trace="r2/before"), row)
     assert [type(b).__name__ for b in out] == ["Cancelled", "Cancelled", "Fill", "Filled"]
-    assert out[0] == Cancelled("old", "AAPL", 1, "its session is over")
+    assert out[0] == Cancelled("old", "AAPL", 1, "its session is over", "SESSION_OVER")
 
 
 def test_what_is_left_of_a_former_replay_does_nothing() -> None:
     opened = [session(), session(trace="r2/before")]
     stale = [
         envelope(Halt("pause", 0, "*", 0, 10**12, "test"), 0),
-        quotes(Row(LATENCY, "AAPL", 1, 2)),
+        quotes(Row(LATE, "AAPL", 1, 2)),
         session("close"),
     ]
-    fresh = envelope(quotes(Row(LATENCY, "AAPL", 900, 1_000)).body, LATENCY, "r2/window")
+    fresh = envelope(quotes(Row(LATE, "AAPL", 900, 1_000)).body, LATE, "r2/window")
     out = play(*opened, accept(order("a", 1, 10), trace="r2/window"), *stale, fresh)
-    assert fills(out) == [("a", 10, 1_000, LATENCY)]
+    assert fills(out) == [("a", 10, 1_000, LATE)]
 
 
 def test_its_own_events_and_denials_move_nothing() -> None:
@@ -297,7 +252,7 @@ def test_fills_are_at_the_limit_or_better_on_the_tick_after_the_latency_and_outs
             continue
         _, made, ts = world.orders[body.order_id]
         assert body.quantity > 0
-        assert body.ts_ns >= ts + LATENCY
+        assert body.ts_ns >= live(body.order_id, ts)
         assert body.price % TICK[body.symbol] == 0
         if made.limit is not None:
             assert (made.limit - body.price) * made.side >= 0
@@ -332,14 +287,14 @@ def test_an_order_that_could_have_traded_did_not_wait(world: World) -> None:
             for told, halt in world.halts
         )
         for name, (since, made, ts) in world.orders.items():
-            live = since < place < gone[name] if name in gone else since < place
+            there = since < place < gone[name] if name in gone else since < place
             touch, size = (row.ask, row.ask_size) if made.side > 0 else (row.bid, row.bid_size)
             reaches = made.limit is None or (made.limit - touch) * made.side >= 0
             if (
-                live
+                there
                 and not halted
                 and made.symbol == row.symbol
-                and row.ts >= ts + LATENCY
+                and row.ts >= live(name, ts)
                 and reaches
                 and left[name] > 0
             ):

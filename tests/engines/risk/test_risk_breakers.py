@@ -1,6 +1,7 @@
 """Halts: the recorded pause and the market-wide breaker, on the tape of 6 May 2010 and on made-up levels."""
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def test_a_tape_that_does_not_fall_is_not_paused(tape: Tape) -> None:
     rows = tape.trades.copy()
     future = rows["symbol"] == 1
     rows["price"][np.flatnonzero(future)[100]] = 9_000_000  # an earlier, deeper low
-    changed = Tape(tape.scenario, 0, tape.pins, rows, tape.quotes, tape.levels)
+    changed = replace(tape, trades=rows)
     out = play(changed, Desk(), 5_000, levels_first=False)
     assert not [body for body in out if isinstance(body, Halt)]
     assert "pause-not-confirmed" in {body.kind for body in out if isinstance(body, RiskAlert)}
@@ -81,7 +82,7 @@ def crash(desk: Desk, *points: tuple[str, float]) -> list[Halt]:
 def test_the_prior_close_is_the_trading_day_befores() -> None:
     assert prior_close(dt.date(2015, 8, 24)) == 19_708_900
     with pytest.raises(DataError, match="no close"):
-        prior_close(dt.date(2020, 3, 9))
+        prior_close(dt.date(2021, 3, 9))
 
 
 def test_levels_halt_once_each_and_the_third_closes_the_day() -> None:
@@ -122,8 +123,8 @@ def test_orders_are_denied_in_a_halt_and_accepted_after_it() -> None:
 
 
 def test_a_day_that_the_breaker_cannot_judge_says_so_once() -> None:
-    desk = Desk("2020-03-09")
-    (alert,) = desk.send(session(day="2020-03-09"))
+    desk = Desk("2021-03-09")
+    (alert,) = desk.send(session(day="2021-03-09"))
     assert isinstance(alert, RiskAlert)
     assert alert.kind == "breaker-unknown"
     assert desk.send(levels([(desk.at("09:34:13"), 2_000.0)])) == []

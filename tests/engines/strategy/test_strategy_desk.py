@@ -15,7 +15,7 @@ from engines.kit import codec
 from engines.kit.runtime import Runtime
 from engines.kit.service import _explain
 from engines.strategy.config import CONFIG
-from engines.strategy.model import Desk, step
+from engines.strategy.model import Desk, hold, step
 from engines.strategy.service import engine
 from engines.wire.bus import MemoryBus
 from engines.wire.errors import NautilusError
@@ -313,4 +313,29 @@ def test_routes_and_the_requests_of_the_load() -> None:
                 assert request.check is not None
                 value = client.get(request.path).json()[request.check.field]
                 assert request.check.low <= value <= request.check.high
-    assert [check.status for check in engine.checks(runtime)] == ["ok", "ok", "ok"]
+    statuses = {check.name: check.status for check in engine.checks(runtime)}
+    assert statuses.pop("orders-reconciled") == "fail", "an order is open and no venue was asked"
+    assert set(statuses.values()) == {"ok"} and len(statuses) == 3
+
+
+def test_held_orders_are_withdrawn_and_none_leaves_until_they_may_again() -> None:
+    desk, out = play(opened(), *RISE)
+    (order,) = orders(out)
+    assert engine.open_orders(desk) == 1 and hold(desk, True) == [], "risk has not answered: there is nothing to cancel"
+    desk, out = play(desk, envelope(Accepted(order), OPEN + 11 * MINUTE))
+    assert out == [Cancel(order.order_id, "momentum")], "it is cancelled as soon as it is accepted"
+    assert hold(desk, True) == [], "once"
+    desk, out = play(desk, envelope(Cancelled(order.order_id, "AAPL", CONFIG.shares, "requested"), OPEN + 12 * MINUTE))
+    assert out == [] and engine.open_orders(desk) == 0
+    desk, out = play(desk, bar(13, 1_020_000))
+    assert orders(out) == [], "held"
+    assert list(hold(desk, False)) == []
+    desk, out = play(desk, bar(14, 1_021_000))
+    assert len(orders(out)) == 1
+
+
+def test_a_hold_lasts_over_the_next_replay() -> None:
+    desk, _ = play(opened(), *RISE)
+    hold(desk, True)
+    desk, _ = play(desk, envelope(SESSION, OPEN, "r2/before"))
+    assert desk.replay == 2 and desk.held

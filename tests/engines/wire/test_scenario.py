@@ -136,3 +136,46 @@ def test_wire_does_not_import_numba_or_duckdb_until_asked() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_overlays_and_passages_come_from_the_file() -> None:
+    text = (
+        TEXT
+        + """
+[[overlays]]
+kind = "feed-gap"
+start = 14:00:00
+end = 14:00:05
+symbol = "IBM"
+
+[[overlays]]
+kind = "late-fills"
+start = 14:46:00
+end = 14:47:00
+amount = 2.5
+"""
+    )
+    gap, late = parse(text).overlays
+    assert (gap.kind, gap.symbol, gap.end, gap.amount) == ("feed-gap", "IBM", dt.time(14, 0, 5), 0.0)
+    assert (late.symbol, late.amount) == ("*", 2.5)
+    with pytest.raises(ScenarioErrors) as caught:
+        parse(text.replace('"feed-gap"', '"feed-gape"').replace("amount = 2.5", 'amount = "x"'))
+    assert [mistake.split(":")[0] for mistake in caught.value.mistakes] == ["overlays[0].kind", "overlays[1].amount"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (("mean = 2.5", "mean = 0.5"), "sweeps.mean"),
+        (("mean_peak = 1.3", "mean_peak = 90"), "sweeps.mean_peak"),
+        (("most = 400", "most = 1"), "sweeps.most"),
+        (("most_peak = 20", "most_peak = 500"), "sweeps.most_peak"),
+        (("step = 0.05", "step = 0"), "sweeps.step"),
+        (("fast = 0.3", "fast = 1.3"), "hawkes.fast"),
+        (("fast_beta = 50", "fast_beta = -1"), "hawkes.fast_beta"),
+    ],
+)
+def test_sweeps_and_the_fast_kernel_are_checked(change: tuple[str, str], field: str) -> None:
+    with pytest.raises(ScenarioErrors) as caught:
+        parse(edited(change))
+    assert field in [mistake.split(":")[0] for mistake in caught.value.mistakes]

@@ -12,6 +12,7 @@ import pytest
 
 from engines.marketdata.tape.path import paths
 from engines.marketdata.tape.tape import Tape, make
+from engines.wire.course import course
 from engines.wire.intensity import intensity
 from engines.wire.pins import pins
 from engines.wire.scenario import Scenario
@@ -135,7 +136,7 @@ def test_noise_correlates_with_the_index_as_the_scenario_says(crash: Scenario) -
     until = int((crash.t_low - crash.leg.drop_s) / 60)
     found = []
     for seed in range(SEEDS):
-        log = paths(crash, pinned, day, np.random.default_rng(seed)).log[:, ::600][:, :until]
+        log = paths(crash, pinned, day, course(crash, pinned[0]), np.random.default_rng(seed)).log[:, ::600][:, :until]
         found.append(np.corrcoef(np.diff(log, axis=1))[0, 1:])
     targets = [item.rho for item in crash.instruments if item.source != crash.index]
     assert np.abs(np.mean(found, axis=0) - targets).max() <= 0.08, np.mean(found, axis=0)

@@ -13,7 +13,7 @@ from engines.wire.errors import DataError, UsageError
 from engines.wire.scenario import Scenario
 from engines.wire.scenario_file import ScenarioErrors, load
 from engines.wire.session import NS, epoch_ns, open_ns
-from engines.wire.ticks import LEVEL, QUOTE, TRADE
+from engines.wire.ticks import DEPTH, LEVEL, QUOTE, TRADE
 
 SMALL = replace(load("flash-crash-2010"), ticks=5_000)
 
@@ -106,13 +106,13 @@ def test_same_seed_gives_the_same_digest_and_another_seed_another() -> None:
 def test_digest_sees_every_column() -> None:
     made = make(SMALL, 3)
     seen = {made.digest()}
-    for part in ("trades", "quotes", "levels"):
+    for part in ("trades", "quotes", "levels", "depths"):
         rows = getattr(made, part)
         for name in rows.dtype.names:
             changed = rows.copy()
             changed[name][-1] += 1
             seen.add(replace(made, **{part: changed}).digest())
-    assert len(seen) == 1 + len(TRADE) + len(QUOTE) + len(LEVEL)
+    assert len(seen) == 1 + len(TRADE) + len(QUOTE) + len(LEVEL) + len(DEPTH)
 
 
 def test_the_measured_window_does_not_change_the_tape() -> None:
@@ -120,7 +120,7 @@ def test_the_measured_window_does_not_change_the_tape() -> None:
 
 
 def test_rows_are_read_only(tape: Tape) -> None:
-    for rows in (tape.trades, tape.quotes, tape.levels):
+    for rows in (tape.trades, tape.quotes, tape.levels, tape.depths):
         assert not rows.flags.writeable
 
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from engines.marketdata.tape.sizes import exact, exponent
+from engines.marketdata.tape.sizes import exact, exponents
+from engines.marketdata.tape.sweeps import mean_prints
 from engines.wire.errors import UsageError
 from engines.wire.intensity import intensity
 from engines.wire.scenario_file import load
@@ -37,13 +38,19 @@ def test_more_trades_than_shares_is_refused() -> None:
 @pytest.mark.parametrize("share", [0.08, 0.103, 0.2])
 def test_exponent_gives_the_share(floor: float, share: float) -> None:
     day = intensity(CRASH)
-    kappa = exponent(replace(CRASH, activity=replace(CRASH.activity, volume_share=share)), day, floor)
+    wanted = replace(CRASH, activity=replace(CRASH.activity, volume_share=share))
+    (kappa,) = exponents(wanted, day, np.array([floor]))
     inside = (day.grid > 18_600) & (day.grid < 19_800)
-    weight = day.lam * (day.lam / day.lam0) ** -kappa
+    weight = day.lam / mean_prints(CRASH.sweeps, day.y) * (day.lam / day.lam0) ** -kappa
     found = floor * day.lam[inside].sum() / day.lam.sum() + (1 - floor) * weight[inside].sum() / weight.sum()
     assert found == pytest.approx(share, rel=0.02)
 
 
 def test_a_share_out_of_reach_is_refused() -> None:
     with pytest.raises(UsageError, match="volume share"):
-        exponent(CRASH, intensity(CRASH), 1.0)
+        exponents(CRASH, intensity(CRASH), np.array([0.0, 1.0]))
+
+
+def test_without_a_share_sizes_do_not_depend_on_the_activity() -> None:
+    plain = replace(CRASH, activity=replace(CRASH.activity, volume_share=None))
+    assert exponents(plain, intensity(CRASH), np.array([0.0, 1.0])).tolist() == [0.0, 0.0]

