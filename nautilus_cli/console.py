@@ -5,20 +5,23 @@ Colour and motion are for terminals; NO_COLOR and TERM=dumb switch both off, for
 
 import contextlib
 import os
+import re
 import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO, TypeVar
 
 import msgspec
 
-from nautilus_cli.table import Table, Tone, layout, paint
+from nautilus_cli.table import Hue, Table, Tone, layout, paint
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 Block = Table | str
+T = TypeVar("T")
+_STEERING = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 _SPEAK_EVERY_S = 15.0  # without a terminal, a long wait says so often that it is alive
 
 
@@ -85,9 +88,13 @@ class Console:
         self._err.write("\n".join(lines) + "\n")
         self._err.flush()
 
-    def coloured(self, text: str, tone: Tone) -> str:
+    def coloured(self, text: str, tone: Tone | Hue) -> str:
         """A text for `show`, in its tone."""
         return paint(text, tone, self._out_live)
+
+    def printable(self, text: str) -> str:
+        """A strange text for `show`: what would steer the terminal is taken out."""
+        return _STEERING.sub("", text) if self._out.isatty() else text
 
     @contextlib.contextmanager
     def meter(self, title: str) -> Iterator[Meter]:
@@ -102,7 +109,7 @@ class Console:
         columns = (
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False, table_column=Place(no_wrap=True)),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=24, complete_style="cyan", finished_style="cyan", pulse_style="cyan"),
             TextColumn("{task.fields[note]}", markup=False, table_column=Place(no_wrap=True)),
             TextColumn("{task.fields[text]}", style="dim", markup=False, table_column=Place(ratio=1, no_wrap=True)),
         )
@@ -113,20 +120,32 @@ class Console:
             finally:
                 self._print = None
 
-    def watch(self, look: Callable[[], tuple[Block, ...]], every_s: float) -> None:
-        """Show again and again, in place in a terminal, until interrupted."""
-        if not self._out_live:
-            while True:
-                self.show(*look(), "")
-                time.sleep(every_s)
+    def watch(self, look: Callable[[], T], blocks: Callable[[T], tuple[Block, ...]], every_s: float,
+              as_lines: bool) -> None:  # fmt: skip
+        """Look again and again until Ctrl-C: in place in a terminal, else block after block, or a JSON line each."""
+        with contextlib.suppress(KeyboardInterrupt):
+            if as_lines or not self._out_live:
+                while True:
+                    seen = look()
+                    if as_lines:
+                        self.line(seen)
+                    else:
+                        self.show(*blocks(seen), "")
+                    time.sleep(every_s)
+            self._live(lambda: blocks(look()), every_s)
+
+    def _live(self, look: Callable[[], tuple[Block, ...]], every_s: float) -> None:
         from rich.console import Console as Rich
         from rich.live import Live
         from rich.text import Text
 
-        with Live(console=Rich(file=self._out), auto_refresh=False) as live:
+        first = look()  # before the terminal is touched: it may fail
+        with Live(console=Rich(file=self._out), auto_refresh=False, vertical_overflow="crop") as live:
             while True:
-                live.update(Text.from_ansi("\n".join(self._text(block) for block in look())), refresh=True)
+                text = "\n".join(self._text(block) for block in first)
+                live.update(Text.from_ansi(text, no_wrap=True, overflow="crop"), refresh=True)
                 time.sleep(every_s)
+                first = look()
 
     def _text(self, block: Block) -> str:
         if isinstance(block, str):

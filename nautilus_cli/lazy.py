@@ -8,10 +8,14 @@ from typer.core import TyperCommand, TyperGroup
 
 
 class Entry(NamedTuple):
-    """A command: the module under `nautilus_cli.commands` with its `app`, and the line that lists it."""
+    """A command: the module under `nautilus_cli.commands` with its `app`, and the line that lists it.
+
+    `part`: that `app` holds several commands, of which this is the one of its name.
+    """
 
     module: str
     summary: str
+    part: bool = False
 
 
 class LazyGroup(TyperGroup):
@@ -30,8 +34,10 @@ class LazyGroup(TyperGroup):
         name, command, rest = super().resolve_command(ctx, args)
         for section in self.entries.values():
             if name in section:
-                module = importlib.import_module(f"nautilus_cli.commands.{section[name].module}")
-                return name, typer.main.get_command(module.app), rest
+                entry = section[name]
+                module = importlib.import_module(f"nautilus_cli.commands.{entry.module}")
+                found = typer.main.get_command(module.app)
+                return name, found.commands[name] if entry.part else found, rest  # type: ignore[attr-defined] # a group
         return name, command, rest
 
     def format_commands(self, ctx: typer.Context, formatter) -> None:  # type: ignore[no-untyped-def, override] # noqa: ARG002 - click's signature

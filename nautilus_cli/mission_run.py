@@ -4,20 +4,21 @@ from collections.abc import Callable
 
 import msgspec
 
-from nautilus_cli import run_views
 from nautilus_cli.console import Console, Meter
 from nautilus_cli.exits import ExitCode, of_verdict
 from nautilus_cli.interrupts import speaking
 from nautilus_cli.words import duration
-from reports.render_json import RunJson
 from stress.mission import Mission
 from stress.options import Options
-from stress.plan import plan
 from stress.progress import Progress
 
 
 def fly(mission: Mission, options: Options, console: Console, exit_zero: bool) -> ExitCode:
     """Run a mission to its end and say what came of it."""
+    from nautilus_cli import run_views  # here: `nautilus stress --help` needs neither reports nor tapes
+    from reports.render_json import RunJson
+    from stress.plan import plan
+
     length = duration(plan(mission, options).seconds)
     console.say(f"{mission.title}: about {length}; Ctrl-C ends it early and keeps what was measured.")
     from stress.runner import Outcome, run

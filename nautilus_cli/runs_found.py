@@ -5,7 +5,7 @@ from pathlib import Path
 from engines.wire.errors import UnknownName
 from reports import runs
 from reports.errors import ReportError
-from reports.history import HISTORY
+from reports.records import HISTORY
 
 RUNS = Path("runs")
 

@@ -19,6 +19,26 @@ class Tone(enum.Enum):
     STRONG = "\x1b[1m"
 
 
+class Hue(enum.Enum):
+    """Tells sources apart and means nothing; none is the red that tells of trouble."""
+
+    CYAN = "\x1b[36m"
+    MAGENTA = "\x1b[35m"
+    BLUE = "\x1b[34m"
+    GREEN = "\x1b[32m"
+    YELLOW = "\x1b[33m"
+    BRIGHT_CYAN = "\x1b[96m"
+    BRIGHT_MAGENTA = "\x1b[95m"
+    BRIGHT_BLUE = "\x1b[94m"
+    BRIGHT_GREEN = "\x1b[92m"
+    BRIGHT_YELLOW = "\x1b[93m"
+
+
+def hue(number: int) -> Hue:
+    """The hue of the n-th source; they come round again."""
+    return tuple(Hue)[number % len(Hue)]
+
+
 class Cell(NamedTuple):
     """A text with its tone."""
 
@@ -40,7 +60,7 @@ class Table(NamedTuple):
     rows: Sequence[Sequence[Cell | str]]
 
 
-def paint(text: str, tone: Tone, colour: bool) -> str:
+def paint(text: str, tone: Tone | Hue, colour: bool) -> str:
     """The text in its tone."""
     return f"{tone.value}{text}{_RESET}" if colour and tone.value and text else text
 

@@ -12,6 +12,7 @@ _TONES = {
     "crashed": Tone.BAD, "backoff": Tone.BAD, "failed": Tone.BAD, "down": Tone.BAD, "fail": Tone.BAD,
     "declared": Tone.FAINT, "stopped": Tone.FAINT,
 }  # fmt: skip
+UP = frozenset({"ready", "degraded", "halted"})
 UNWELL = frozenset({"degraded", "halted", "crashed", "backoff", "failed"})
 
 

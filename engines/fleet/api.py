@@ -12,14 +12,16 @@ from typing import IO
 
 import msgspec
 
-from engines.fleet import control, folders, process
+from engines.fleet import control, folders, logfollow, logview, process
 from engines.fleet import logs as log_files
 from engines.fleet.control import Answer, Request
-from engines.fleet.errors import AlreadyRunning, TimedOut
+from engines.fleet.errors import AlreadyRunning, OtherVersion, TimedOut
 from engines.fleet.folders import Folders
-from engines.fleet.logs import LogLine
+from engines.fleet.logview import LAST, Line, Wanted
+from engines.fleet.rollout import restart
 from engines.fleet.spec import FleetSpec, encode
 from engines.fleet.status import BootEvent, EngineHealth, EngineStatus, Event, FleetStatus
+from engines.wire import project
 from engines.wire.errors import NautilusError, NotRunning, UnknownName
 from engines.wire.settings import DEFAULT_FLEET
 
@@ -47,7 +49,7 @@ def up(fleet: FleetSpec, engines: Sequence[str] | None = None, on_event: Listene
     spec = fleet if engines is None else msgspec.structs.replace(fleet, engines=tuple(engines))
     where = folders.of(spec.name, spec.home)
     until = time.monotonic() + timeout
-    while not (already := _running(where)) and not _launch(spec):  # another one was faster: it answers soon, or failed
+    while not (already := _running(where)) and not _launch(spec, where):  # else it answers soon
         if time.monotonic() > until:
             raise TimedOut(f"Fleet {spec.name!r} is locked by a supervisor that does not answer.", "", _END_IT)
         time.sleep(0.01)
@@ -121,40 +123,18 @@ def down(name: str = DEFAULT_FLEET, now: bool = False, *, home: Path | None = No
     """
     where = folders.of(name, home)
     try:
-        supervisor = process.identify(status(name, home=home).supervisor.pid)
+        supervisor = process.identify(control.greet(where.control).pid)
         seen = control.call(where.control, Request(op="stop", now=now), int)
     except NotRunning:
         if not _clear(where):
             raise
         return
-    with contextlib.suppress(NotRunning, TimeoutError):
+    with contextlib.suppress(NotRunning, TimeoutError, OtherVersion):
         for event in control.events(where.control, seen, timeout):
             if on_event is not None:
                 on_event(event)
     if supervisor is not None and process.wait_gone([supervisor], timeout):
         raise TimedOut(f"fleet {name!r} did not stop within {timeout:g} s")
-
-
-def restart(name: str, engine: str, *, home: Path | None = None, on_event: Listener | None = None,
-            timeout: float = UP_TIMEOUT_S) -> FleetStatus:  # fmt: skip
-    """Stop one engine and start it again, with a clean slate; waits until it is ready or given up.
-
-    Raises:
-        NotRunning, UnknownName, TimedOut.
-    """
-    where = folders.of(name, home)
-    seen = control.call(where.control, Request(op="restart", engines=(engine,)), int)
-    try:
-        for event in control.events(where.control, seen, timeout):
-            if on_event is not None:
-                on_event(event)
-            if event.name == engine and event.state in _SETTLED:
-                return status(name, home=home)
-    except TimeoutError:
-        raise TimedOut(
-            f"{engine} was not ready again within {timeout:g} s.", "", f"See why: nautilus logs {engine}"
-        ) from None
-    raise NotRunning(f"Fleet {name!r} was stopped meanwhile.", "", "Start it: nautilus up")
 
 
 def announce(name: str, engine: str, *, reason: str, seconds: float = 30.0, home: Path | None = None) -> None:
@@ -177,49 +157,53 @@ def events(name: str = DEFAULT_FLEET, *, since: int = 0, home: Path | None = Non
     return control.events(folders.of(name, home).control, since, timeout_s)
 
 
-def logs(name: str = DEFAULT_FLEET, engine: str | None = None, *, lines: int = 50, follow: bool = False,
-         home: Path | None = None) -> Iterator[LogLine]:  # fmt: skip
-    """Lines of one process's log, or of all, one process after the other; then new ones as they come.
+def logs(name: str = DEFAULT_FLEET, engines: Sequence[str] = (), wanted: Wanted = LAST, *, follow: bool = False,
+         home: Path | None = None) -> Iterator[Line]:  # fmt: skip
+    """Lines of the named processes' logs, or of all, in the order of time; then new ones as they come.
 
     Raises:
-        UnknownName: there is no such log.
+        NotRunning: the fleet has never been up.
+        UnknownName: there is no such process.
     """
     where = folders.of(name, home)
-    known = {path.stem: path for path in sorted(where.logs.glob("*.log"))}
-    if engine is not None and engine not in known:
-        raise UnknownName("log", engine, known)
-    chosen = [(key, path) for key, path in known.items() if engine in (None, key)]
-    if follow:
-        yield from log_files.follow(chosen, lines)
-    for key, path in chosen:
-        for text in log_files.tail(path, lines):
-            yield LogLine(key, text)
+    known = logview.known(where.logs)
+    if not known:
+        raise NotRunning(f"Fleet {name!r} has no logs.", "It has never been up.", "Start it: nautilus up")
+    if not set(engines) <= known.keys():
+        from engines.wire import manifest
+
+        names = {*known, *(each.name for each in manifest.discover())}
+        for engine in engines:
+            if engine not in names:
+                raise UnknownName("log", engine, names)
+
+    def chosen() -> dict[str, Path]:
+        return {key: path for key, path in logview.known(where.logs).items() if not engines or key in engines}
+
+    return logfollow.follow(chosen, wanted) if follow else logview.read(chosen(), wanted)
 
 
-def foreground(fleet: FleetSpec, on_event: Listener) -> None:
-    """Run a fleet that ends with this process.  Ctrl-C stops it, a second one skips the grace.
+def foreground(fleet: FleetSpec, on_event: Listener) -> int:
+    """Run a fleet that ends with this process.  SIGINT, SIGTERM or SIGHUP stop it, a second one skips the grace.
+
+    Returns:
+        the number of the signal that stopped it; 0 when something else did.
 
     Raises:
-        NautilusError: it is already up, or cannot start.
+        NautilusError: it is already up, cannot start, or its supervisor was killed.
     """
+    from engines.fleet import foreground as stay
+
     spec = msgspec.structs.replace(fleet, foreground=True)
     where = folders.of(spec.name, spec.home)
-    with _start() as daemon:
-        if not _answered(daemon, spec):
-            raise AlreadyRunning(f"Fleet {spec.name!r} is already up.", "", "Stop it first: nautilus down")
-        since, hasty = 0, False
-        while daemon.poll() is None:
-            try:
-                for event in control.events(where.control, since):
-                    since = event.seq
-                    on_event(event)
-                daemon.wait()
-            except KeyboardInterrupt:
-                with contextlib.suppress(NotRunning):
-                    control.call(where.control, Request(op="stop", now=hasty), int)
-                hasty = True
-            except NotRunning:
-                daemon.wait()
+    try:
+        with stay.hearing(), _start() as daemon, stay.burying(daemon):
+            if not _answered(daemon, spec):
+                raise AlreadyRunning(f"Fleet {spec.name!r} is already up.", "", "Stop it first: nautilus down")
+            _record(where, spec, "up --foreground", "ok")
+            return stay.follow(daemon, where, on_event)
+    except stay.Told as told:  # before it supervised
+        return told.number
 
 
 def token(name: str = DEFAULT_FLEET, *, home: Path | None = None) -> str:
@@ -242,15 +226,33 @@ def _running(where: Folders) -> bool:
     return True
 
 
-def _launch(spec: FleetSpec) -> bool:
+def _launch(spec: FleetSpec, where: Folders) -> bool:
     """Start a supervisor.  False: another one was faster."""
     with _start() as daemon:
-        return _answered(daemon, spec)
+        try:
+            mine = _answered(daemon, spec)
+        except NautilusError as error:
+            _record(where, spec, "up", f"refused: {error.what}")
+            raise
+    if mine:
+        _record(where, spec, "up", "ok")
+    return mine
+
+
+def _record(where: Folders, spec: FleetSpec, op: str, outcome: str) -> None:
+    """Into the operators' log, which the supervisor cannot do for a start."""
+    from engines.fleet import audit
+
+    if where.state.is_dir():
+        audit.record(where.audit, op, outcome, engines=spec.engines or ())
 
 
 def _start() -> "subprocess.Popen[bytes]":
     path = [str(_SOURCE), *(str(Path(part).absolute()) for part in os.environ.get("PYTHONPATH", "").split(":") if part)]
+    place = project.find()  # the supervisor looks for it nowhere else: its working directory is another
+    path += [str(place / project.ENGINES)] if place is not None else []
     env = {**os.environ, "PYTHONPATH": ":".join(dict.fromkeys(path)), "PYTHONSAFEPATH": "1"}
+    env[project.VARIABLE] = str(place or "")
     return subprocess.Popen(
         [sys.executable, "-m", "engines.fleet.daemon"],
         env=env,
@@ -292,9 +294,10 @@ def _first_line(stream: IO[bytes]) -> bytes:
 
 
 def _join(spec: FleetSpec, where: Folders) -> None:
-    """The fleet is already up: have what is asked for started as well."""
+    """The fleet is already up: have what is asked for started as well; all of it when nothing is named."""
     now = status(spec.name, home=spec.home)
-    idle = [name for name in spec.engines or () if not _engine(now, name).wanted]
+    names = [engine.name for engine in now.engines] if spec.engines is None else spec.engines
+    idle = [name for name in names if not _engine(now, name).wanted]
     if idle:
         control.call(where.control, Request(op="start", engines=tuple(idle)), int)
 
@@ -312,7 +315,7 @@ def _settled(now: FleetStatus) -> bool:
 
 def _clear(where: Folders) -> bool:
     """End what a killed supervisor left; whether there was anything."""
-    from engines.fleet import ground, journal
+    from engines.fleet import audit, ground, journal
 
     if not where.lock.exists():
         return False
@@ -322,6 +325,8 @@ def _clear(where: Folders) -> bool:
         left = [identity for identity in journal.unended(journal.read(where.journal)) if process.alive(identity)]
         left += process.members(where.state)
         ground.clear(where)
+        if left:
+            audit.record(where.audit, "clear", "ok", detail=f"{len(left)} processes of a killed supervisor")
     except BlockingIOError:
         return False
     finally:

@@ -14,13 +14,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from engines.fleet.process import LINUX
+from engines.wire.leash import ORPHANED
 
 _PDEATHSIG, _SET_NAME, _SUBREAPER = 1, 15, 36  # prctl(2)
 _THREADS = (
     "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
     "BLIS_NUM_THREADS",
 )  # fmt: skip
-ORPHANED = 70  # exit code of a child whose supervisor was gone before it could settle
 _LIBC = ctypes.CDLL(None, use_errno=True) if LINUX else None  # loaded here: nothing is loaded between fork and exec
 
 
@@ -37,6 +37,11 @@ def become_subreaper() -> None:
 def die_with_parent(parent: int) -> None:
     """SIGKILL when the parent ends (Linux).  Ends at once when it already has."""
     _prctl(_PDEATHSIG, signal.SIGKILL)
+    be_child_of(parent)
+
+
+def be_child_of(parent: int) -> None:
+    """End at once unless this is the parent: it was gone before the child could settle."""
     if os.getppid() != parent:
         os._exit(ORPHANED)
 

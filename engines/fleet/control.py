@@ -1,8 +1,10 @@
-"""The control socket: JSON lines over a Unix socket, 0600.
+"""The control socket: JSON lines over a Unix socket, 0600, and over TCP when asked for (`engines.fleet.tcp`).
 
 A request is one line, `{"op": "status", ...}`; its answer is one line, `{"ok": true, "result": ...}` or
 `{"ok": false, "error": {"kind", "what", "why", "next"}}`.  `events` answers with one event a line until either side
-hangs up, beginning with those that were missed since sequence number `since`.
+hangs up, beginning with those that were missed since sequence number `since`.  docs/control.md is the reference.
+
+Everything is bounded: a request, what a client leaves unread, how many are connected, how long one may be silent.
 """
 
 import contextlib
@@ -10,6 +12,7 @@ import os
 import selectors
 import socket
 import struct
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,19 +20,26 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from engines.fleet.audit import Peer
+from engines.fleet.errors import OtherVersion
 from engines.fleet.status import Event
+from engines.fleet.tcp import Door
 from engines.wire import errors
 from engines.wire.errors import NautilusError, NotRunning
 
 PROTOCOL = 1  # counts up when a supervisor and a client of different versions could misunderstand each other
 _BACKLOG = 4 * 1024 * 1024  # unread bytes after which a subscriber is dropped
 _HISTORY = 5000
+LONGEST = 64 * 1024  # bytes of a request
+MOST = 128  # connections
+_PATIENCE_S = 10.0
+IDLE_S = 60.0  # silence after which a client that follows no events gives way to others
 T = TypeVar("T")
-Op = Literal["status", "events", "stop", "start", "restart", "announce"]
+Op = Literal["status", "events", "stop", "start", "restart", "announce", "reload"]
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a client asks.  `seconds`: how long an announcement holds."""
+    """What a client asks.  `seconds`: how long an announcement holds; `dry`: only say what would be done."""
 
     op: Op
     protocol: int = 0
@@ -38,6 +48,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     since: int = 0
     seconds: float = 0.0
     reason: str = ""
+    dry: bool = False
+    token: str = ""  # over TCP
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +73,20 @@ def failure(error: NautilusError) -> Failure:
     return Failure(kind=type(error).__name__, what=error.what, why=error.why, next=error.next_step)
 
 
+class Greeting(msgspec.Struct, frozen=True, kw_only=True):
+    """What a supervisor of any version says of itself."""
+
+    pid: int
+    protocol: int = 0
+    version: str = ""
+
+
+class _Greeted(msgspec.Struct, frozen=True):
+    """The part of a status that every version has."""
+
+    supervisor: Greeting
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One answer line."""
 
@@ -72,24 +98,36 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class _Client:
     """One connection to the supervisor."""
 
-    def __init__(self, link: socket.socket) -> None:
+    def __init__(self, link: socket.socket, door: Door | None, now: float) -> None:
         self.link = link
+        self.door = door
         self.received = b""
         self.unsent = bytearray()
         self.subscribed = False
-        credentials = (
-            link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12) if hasattr(socket, "SO_PEERCRED") else b""
-        )
-        pid, uid, _ = struct.unpack("3i", credentials) if credentials else (0, os.getuid(), 0)
-        self.who = f"uid {uid} pid {pid}"
+        self.heard_at = now
+        self.peer = _peer(link) if door is None else Peer(address="{}:{}".format(*link.getpeername()[:2]))
+
+
+def _peer(link: socket.socket) -> Peer:
+    """What the kernel says of the other end of a Unix socket; elsewhere than on Linux only the owner can be there."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return Peer(uid=os.getuid())
+    pid, uid, _ = struct.unpack("3i", link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return Peer(uid=uid, pid=pid)
 
 
 class Server:
     """The supervisor's end: never blocks, serves any number of clients from the supervisor's own loop."""
 
-    def __init__(self, path: Path, selector: selectors.BaseSelector, answer: Callable[[Request, str], object]) -> None:
+    def __init__(
+        self, path: Path, selector: selectors.BaseSelector, answer: Callable[[Request, Peer], object],
+        door: Door | None = None, clock: Callable[[], float] = time.monotonic,
+        hear: Callable[[Event], object] = lambda _: None,
+    ) -> None:  # fmt: skip
         self._answer = answer
         self._selector = selector
+        self._clock = clock
+        self._hear = hear
         self._clients: set[_Client] = set()
         self.history: deque[Event] = deque(maxlen=_HISTORY)
         self._path = path
@@ -100,17 +138,21 @@ class Server:
             self._listener.bind(str(path))
         finally:
             os.umask(mask)
-        self._listener.listen(64)
+        self._listener.listen(MOST)
         self._listener.setblocking(False)
-        selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        self._listeners = [self._listener] if door is None else [self._listener, door.listener]
+        selector.register(self._listener, selectors.EVENT_READ, lambda _mask: self._accept(self._listener, None))
+        if door is not None:
+            selector.register(door.listener, selectors.EVENT_READ, lambda _mask: self._accept(door.listener, door))
 
     def publish(self, event: Event) -> None:
-        """Send an event to every subscriber."""
+        """Send an event to every subscriber, and to `hear`."""
         self.history.append(event)
         line = msgspec.json.encode(event) + b"\n"
         for client in [client for client in self._clients if client.subscribed]:
             client.unsent += line
             self._flush(client)
+        self._hear(event)
 
     def close(self, flush_s: float = 1.0) -> None:
         """Deliver what can still be delivered, then hang up."""
@@ -119,15 +161,23 @@ class Server:
             with contextlib.suppress(OSError):
                 client.link.sendall(client.unsent)
             self._drop(client)
-        self._selector.unregister(self._listener)
-        self._listener.close()
+        for listener in self._listeners:
+            self._selector.unregister(listener)
+            listener.close()
         self._path.unlink(missing_ok=True)
 
-    def _accept(self, _mask: int) -> None:
-        with contextlib.suppress(BlockingIOError, ConnectionAbortedError):
-            link, _ = self._listener.accept()
+    def _accept(self, listener: socket.socket, door: Door | None) -> None:
+        with contextlib.suppress(BlockingIOError, ConnectionAbortedError, OSError):
+            link, _ = listener.accept()
             link.setblocking(False)
-            client = _Client(link)
+            now = self._clock()
+            client = _Client(link, door, now)
+            for other in [other for other in self._clients if not other.subscribed and now - other.heard_at > IDLE_S]:
+                self._drop(other)
+            if len(self._clients) >= MOST:
+                with link:
+                    link.send(_line(_FULL))
+                return
             self._clients.add(client)
             self._selector.register(link, selectors.EVENT_READ, lambda mask: self._serve(client, mask))
 
@@ -143,7 +193,8 @@ class Server:
         except OSError:
             data = b""
         client.received += data
-        if not data or len(client.received) > 1_000_000:
+        client.heard_at = self._clock()
+        if not data or len(client.received) > LONGEST:
             self._drop(client)
             return
         *lines, client.received = client.received.split(b"\n")
@@ -154,6 +205,11 @@ class Server:
     def _handle(self, client: _Client, line: bytes) -> None:
         try:
             request = msgspec.json.decode(line, type=Request)
+            if client.door is not None and not client.door.admits(request.token):
+                client.unsent += _line(_STRANGER)
+                self._flush(client)
+                self._drop(client)
+                return
             if request.op == "events":
                 client.subscribed = True
                 missed = [event for event in self.history if event.seq > request.since]
@@ -162,14 +218,14 @@ class Server:
                 return
             if request.op not in ("status", "stop"):
                 _check_protocol(request.protocol)
-            answer = Answer(ok=True, result=msgspec.Raw(msgspec.json.encode(self._answer(request, client.who))))
+            answer = Answer(ok=True, result=msgspec.Raw(msgspec.json.encode(self._answer(request, client.peer))))
         except msgspec.DecodeError as error:
             answer = Answer(
                 ok=False, error=Failure(kind="UsageError", what="The request is not understood.", why=str(error))
             )
         except NautilusError as error:
             answer = Answer(ok=False, error=failure(error))
-        client.unsent += msgspec.json.encode(answer) + b"\n"
+        client.unsent += _line(answer)
         self._flush(client)
 
     def _flush(self, client: _Client) -> None:
@@ -195,11 +251,23 @@ class Server:
         client.link.close()
 
 
+def _line(answer: Answer) -> bytes:
+    return msgspec.json.encode(answer) + b"\n"
+
+
+_FULL = Answer(
+    ok=False,
+    error=Failure(kind="NautilusError", what="Too many are connected to the supervisor.", next="Try again later."),
+)
+_STRANGER = Answer(ok=False, error=Failure(kind="UsageError", what="The token is missing or wrong."))
+
+
 def call(path: Path, request: Request, kind: type[T], timeout_s: float = 10.0) -> T:
     """Ask the supervisor.
 
     Raises:
         NotRunning: no supervisor listens.
+        OtherVersion: its answer is not understood.
         NautilusError: what the supervisor answers with.
     """
     with _connect(path, timeout_s) as link, link.makefile("rb") as lines:
@@ -216,10 +284,19 @@ def call(path: Path, request: Request, kind: type[T], timeout_s: float = 10.0) -
             raise _not_running(str(error)) from error
     if not line:
         raise _not_running("The supervisor hung up.")
-    answer = msgspec.json.decode(line, type=Answer)
+    answer = _understood(line, Answer)
     if answer.error is not None:
         raise answer.error.error()
-    return msgspec.json.decode(answer.result, type=kind)
+    return _understood(answer.result, kind)
+
+
+def greet(path: Path) -> Greeting:
+    """Who supervises, be it of another version.
+
+    Raises:
+        NotRunning: nobody.
+    """
+    return call(path, Request(op="status"), _Greeted).supervisor
 
 
 def events(path: Path, since: int = 0, timeout_s: float | None = None) -> Iterator[Event]:
@@ -227,24 +304,35 @@ def events(path: Path, since: int = 0, timeout_s: float | None = None) -> Iterat
 
     Raises:
         NotRunning: no supervisor listens.
+        OtherVersion: what it says is not understood.
         TimeoutError: nothing happened for so long.
     """
     with _connect(path, timeout_s) as link, link.makefile("rb") as lines:
         link.sendall(msgspec.json.encode(Request(op="events", since=since)) + b"\n")
         with contextlib.suppress(ConnectionResetError):
             for line in lines:
-                yield msgspec.json.decode(line, type=Event)
+                yield _understood(line, Event)
 
 
 def _connect(path: Path, timeout_s: float | None) -> socket.socket:
     link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     link.settimeout(timeout_s)
-    try:
-        link.connect(str(path))
-    except OSError as error:
-        link.close()
-        raise _not_running(error.strerror or str(error)) from error
-    return link
+    until = time.monotonic() + (timeout_s if timeout_s is not None else _PATIENCE_S)
+    while True:
+        try:
+            link.connect(str(path))
+        except BlockingIOError as error:  # more knock than it has let in: it does run
+            if time.monotonic() < until:
+                time.sleep(0.005)
+                continue
+            link.close()
+            raise NautilusError(
+                "The supervisor lets nobody in.", "Too many connect to it.", "Try again later."
+            ) from error
+        except OSError as error:
+            link.close()
+            raise _not_running(error.strerror or str(error)) from error
+        return link
 
 
 def _not_running(why: str) -> NotRunning:
@@ -253,8 +341,11 @@ def _not_running(why: str) -> NotRunning:
 
 def _check_protocol(theirs: int) -> None:
     if theirs != PROTOCOL:
-        raise NautilusError(
-            "This command and the running supervisor are of different versions.",
-            f"The command speaks protocol {theirs}, the supervisor {PROTOCOL}.",
-            "Restart the fleet with this version: nautilus down && nautilus up",
-        )
+        raise OtherVersion(f"The command speaks protocol {theirs}, the supervisor {PROTOCOL}.")
+
+
+def _understood(line: bytes | msgspec.Raw, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(line, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise OtherVersion(f"What the supervisor says is not understood: {error}.") from error

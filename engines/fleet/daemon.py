@@ -19,7 +19,7 @@ from engines.fleet import child, folders
 from engines.fleet.control import Answer, failure
 from engines.fleet.folders import Folders
 from engines.fleet.launch import Launcher, SpawnLauncher, ZygoteLauncher
-from engines.fleet.process import LINUX, MEMBER
+from engines.fleet.process import LINUX, MEMBER, OWNER
 from engines.fleet.spec import FleetSpec, decode
 from engines.wire.errors import NautilusError
 
@@ -63,7 +63,7 @@ def _launcher(spec: FleetSpec, where: Folders, env: Mapping[str, str]) -> Launch
     asked = env.get("NAUTILUS_LAUNCH", spec.launch) if spec.launch == "auto" else spec.launch
     if asked == "spawn" or not LINUX:
         return SpawnLauncher()
-    marked = child.single_threaded({**env, MEMBER: str(where.state)})
+    marked = child.single_threaded({**env, MEMBER: str(where.state), OWNER: str(os.getpid())})
     return ZygoteLauncher(marked, where.log("zygote"))
 
 

@@ -32,6 +32,11 @@ class Folders(msgspec.Struct, frozen=True):
         return self.state / "fleet.jsonl"
 
     @property
+    def audit(self) -> Path:
+        """Who asked for what, 0600."""
+        return self.state / "audit.jsonl"
+
+    @property
     def beats(self) -> Path:
         """Heartbeat slots."""
         return self.state / "beats"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from engines.fleet import buses, folders, journal, ports, process, resp
+from engines.fleet import buses, folders, foreign, journal, migrate, ports, process, resp
 from engines.fleet.errors import AlreadyRunning
 from engines.fleet.folders import Folders
 from engines.fleet.journal import Entry, Journal
@@ -45,8 +45,10 @@ def prepare(spec: FleetSpec, where: Folders, env: Mapping[str, str]) -> Ground:
     """
     declared = manifests.discover(spec.root) if spec.root is not None else manifests.discover()
     wanted = closure(declared, spec.engines)
+    foreign.check(declared, wanted, env)
     lock = take_lock(where)
     folders.make(where)  # again: a supervisor that was just ending may have removed its runtime folder
+    migrate.carry_over(where)
     keys = buses.load_secrets(where.secrets)
     pair = buses.declare(where, keys, env)
     for bus in pair:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from engines.fleet.boot import Step
 from engines.fleet.process import Exit, Identity, boot_id
 
 _KEEP = 8 * 1024 * 1024  # bytes before a new supervisor sets the journal aside
@@ -16,7 +17,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line.  `at`: Unix seconds; `unit`: the engine, bus, zygote or supervisor it is about."""
 
     at: float = 0.0
-    what: str  # boot, started, ended, state, asked, closed
+    what: str  # boot, started, ended, state, crash, booted, warning, refused, asked, closed
     unit: str = ""
     identity: Identity | None = None
     exit: Exit | None = None
@@ -24,6 +25,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str = ""
     boot: str = ""  # the machine's boot, on `boot` entries
     who: str = ""  # who asked: uid and pid
+    path: str = ""  # a crash's bundle
+    steps: tuple[Step, ...] = ()  # of a boot that is over
 
 
 class Journal:

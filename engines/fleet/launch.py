@@ -89,7 +89,7 @@ class ZygoteLauncher:
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * zygote.PACKET)
         argv = (sys.executable, "-m", "engines.fleet.zygote", str(theirs.fileno()), str(os.getpid()))
-        self.pid = child.spawn(argv, self._env, self._log, keep=[theirs.fileno()])
+        self.pid = child.spawn(argv, self._env, self._log, keep=[theirs.fileno()], mortal=False)  # it reaps
         theirs.close()
         self._link = ours
         self.ready = False
@@ -140,7 +140,8 @@ class ZygoteLauncher:
                 return found
             answer = msgspec.json.decode(data, type=Answer)
             if not answer.engine:
-                self.ready = True
+                self.ready = self.ready or not answer.phase
+                found.append(answer)
                 continue
             job = self._pending.pop(answer.engine, None)
             if job is not None:

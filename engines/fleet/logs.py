@@ -1,31 +1,62 @@
 """The logs of a fleet's processes: rotation by the supervisor, reading by anyone.
 
 Processes append (O_APPEND), so a log is rotated by copying it and cutting it to nothing: the writer goes on at the
-start and never has to be told.  What is written between the copy and the cut is lost; under a flood that is a fraction
-of a second of it, and the disk stays bounded.
+start and never has to be told.  What is written between the copy and the cut is lost.  Of a log that has outgrown its
+size by far its end is kept: a process that floods it (100 MB a second and more) loses most of what it wrote, and the
+disk stays bounded by what comes between two looks.
 """
 
+import contextlib
 import os
-import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 SIZE = 16 * 1024 * 1024
 KEEP = 3
+AGE_S = 86_400.0  # a log is set aside after so long, whatever its size
+OLD_S = 14 * 86_400.0  # and removed after so long
+LOOK_S = 0.1  # seconds between two looks
 _BLOCK = 64 * 1024
 
 
-class LogLine(NamedTuple):
-    """One line of one process's log."""
+class Keeper:
+    """Keeps the logs of a folder in bounds: by size at each look, by age, and by the age of what was set aside.
 
-    name: str
-    text: str
+    `clock`: Unix seconds.  A log's age counts from when this keeper first saw it or last rotated it.
+    """
+
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._since: dict[str, float] = {}
+        self._sweep_at = 0.0
+
+    def look(self) -> list[str]:
+        """Rotate what is due; the names of the logs that were."""
+        now = self._clock()
+        rotated = []
+        with os.scandir(self._folder) as entries:
+            current = [(entry.name, entry.stat().st_size) for entry in entries if entry.name.endswith(".log")]
+        for name, size in current:
+            aged = now - self._since.setdefault(name, now) >= AGE_S and size > 0
+            if (size > SIZE or aged) and rotate(self._folder / name, 0 if aged else SIZE):
+                self._since[name] = now
+                rotated.append(name)
+        if now >= self._sweep_at:
+            self._sweep_at = now + AGE_S / 24
+            self._sweep(now)
+        return rotated
+
+    def _sweep(self, now: float) -> None:
+        for path in self._folder.glob("*.log.[0-9]*"):
+            with contextlib.suppress(FileNotFoundError):
+                if now - path.stat().st_mtime > OLD_S:
+                    path.unlink()
 
 
 def rotate(path: Path, size: int = SIZE, keep: int = KEEP) -> bool:
-    """Set a log that has outgrown `size` bytes aside as `<name>.1`; at most `keep` old ones stay."""
+    """Set a log that has outgrown `size` bytes aside as `<name>.1`, its last `SIZE` bytes; `keep` old ones stay."""
     try:
         if path.stat().st_size <= size:
             return False
@@ -35,8 +66,13 @@ def rotate(path: Path, size: int = SIZE, keep: int = KEEP) -> bool:
         older = path.with_name(f"{path.name}.{number}")
         if older.exists():
             older.replace(path.with_name(f"{path.name}.{number + 1}"))
-    shutil.copyfile(path, path.with_name(f"{path.name}.1"))
-    os.truncate(path, 0)
+    with path.open("rb") as source, path.with_name(f"{path.name}.1").open("wb") as target:
+        left = min(SIZE, source.seek(0, os.SEEK_END))
+        source.seek(-left, os.SEEK_END)
+        while left > 0 and (data := source.read(min(left, 1 << 20))):  # not to the end: that may run away
+            target.write(data)
+            left -= len(data)
+        os.truncate(path, 0)
     return True
 
 
@@ -53,34 +89,3 @@ def tail(path: Path, lines: int) -> list[str]:
             file.seek(left)
             data = file.read(step) + data
     return data.decode("utf-8", "replace").splitlines()[-lines:]
-
-
-def follow(paths: Sequence[tuple[str, Path]], lines: int, poll_s: float = 0.1) -> Iterator[LogLine]:
-    """The last lines of each log, then new ones as they come, for ever.  A rotated log is read from its start."""
-    places: dict[str, int] = {}
-    rest: dict[str, bytes] = {}
-    for name, path in paths:
-        places[name] = path.stat().st_size if path.exists() else 0
-        for text in tail(path, lines):
-            yield LogLine(name, text)
-    while True:
-        fresh = False
-        for name, path in paths:
-            data, places[name] = _since(path, places[name])
-            *whole, rest[name] = (rest.get(name, b"") + data).split(b"\n")
-            for line in whole:
-                fresh = True
-                yield LogLine(name, line.decode("utf-8", "replace"))
-        if not fresh:
-            time.sleep(poll_s)
-
-
-def _since(path: Path, place: int) -> tuple[bytes, int]:
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(place if size >= place else 0)
-            data = file.read(16 * _BLOCK)
-            return data, file.tell()
-    except FileNotFoundError:
-        return b"", 0

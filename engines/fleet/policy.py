@@ -24,9 +24,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     window_s: float = 60.0  # `crashes` within it are a crash loop
     crashes: int = 5
     healthy_s: float = 60.0  # ready for so long: the past is forgotten
-    stall_s: float = 3.0  # silence that counts as a stall: handlers under overload have held loops for 1 to 2 s
+    stall_s: float = 1.0  # silence that counts as a stall: the loop got nothing done, and was not waiting for a core
     dump_s: float = 0.25  # time to write the stack dump before the kill
     grace_s: float = 5.0  # between SIGTERM and SIGKILL
+    drain_s: float = 1.0  # for open orders to end and messages to be consumed before the fleet stops
 
 
 class Action(enum.Enum):
@@ -45,8 +46,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     after: tuple[str, ...] = ()
     restart: Literal["always", "on-failure", "never"] = "always"
+    crash_limit: int | None = None  # crashes within `window_s` that are a loop; None: the fleet's rules
+    window_s: float | None = None
     boot_s: float = 20.0
     gated: bool = False  # the process may exist before its dependencies are ready: it waits at its gate
+    grace_s: float | None = None  # between SIGTERM and SIGKILL, where it is not the fleet's
+    silence: str = "its event loop was silent"  # what a stall of it is
     state: S = S.DECLARED
     wanted: bool = False
     again: bool = False  # an operator asked for a restart
@@ -89,7 +94,8 @@ class Around(NamedTuple):
     ready: bool  # every unit that it starts after is up
     free: bool  # no unit that starts after it lives
     pulse: S | None  # what its own process reports, if anything
-    silent_s: float = 0.0  # since its last heartbeat
+    silent_s: float = 0.0  # since its last heartbeat; while it starts, and may compute at length, of a stopped one only
+    excess: str = ""  # which limit of its manifest it exceeds
 
 
 def backoff(streak: int, rules: Rules, jitter: float) -> float:
@@ -143,7 +149,7 @@ def tick(record: Record, around: Around, now: float, rules: Rules) -> tuple[Reco
     if record.state is S.BACKOFF and record.due_at is not None and now >= record.due_at:
         return _launch(msgspec.structs.replace(record, restarts=record.restarts + 1), now), Action.LAUNCH
     if record.state is S.STARTING:
-        return _tick_starting(record, around, now)
+        return _tick_starting(record, around, now, rules)
     if record.up:
         return _tick_up(record, around, now, rules)
     return record, None
@@ -154,7 +160,7 @@ def _launch(record: Record, now: float) -> Record:
     return msgspec.structs.replace(record, state=S.STARTING, due_at=None, released_at=released)
 
 
-def _tick_starting(record: Record, around: Around, now: float) -> tuple[Record, Action | None]:
+def _tick_starting(record: Record, around: Around, now: float, rules: Rules) -> tuple[Record, Action | None]:
     if not record.pid:
         return record, None
     if record.released_at is None:
@@ -163,6 +169,9 @@ def _tick_starting(record: Record, around: Around, now: float) -> tuple[Record, 
         return record, None
     if around.pulse in _UP:
         return msgspec.structs.replace(record, state=around.pulse, ready_at=now), None
+    if around.silent_s > rules.stall_s and not record.killed:
+        verdict = f"stalled while it started: it was stopped for {around.silent_s:.1f} s"
+        return msgspec.structs.replace(record, verdict=verdict, killed=True), Action.KILL
     if now - record.released_at > record.boot_s and not record.killed:
         verdict = f"not ready within {record.boot_s:g} s"
         return msgspec.structs.replace(record, verdict=verdict, killed=True), Action.KILL
@@ -175,8 +184,12 @@ def _tick_up(record: Record, around: Around, now: float, rules: Rules) -> tuple[
             return msgspec.structs.replace(record, killed=True), Action.KILL
         return record, None
     if around.silent_s > rules.stall_s:
-        verdict = f"stalled: its event loop was silent for {around.silent_s:.1f} s"
+        verdict = f"stalled: {record.silence} for {around.silent_s:.1f} s"
         return msgspec.structs.replace(record, verdict=verdict, dump_at=now), Action.DUMP
+    if record.stop_at is not None:
+        return _escalate(record, now, rules)
+    if around.excess:
+        return msgspec.structs.replace(record, verdict=around.excess, stop_at=now), Action.TERM
     if record.crashes and record.ready_at is not None and now - record.ready_at >= rules.healthy_s:
         record = msgspec.structs.replace(record, crashes=(), streak=0)
     pulse = S.DEGRADED if around.pulse is S.STARTING else around.pulse
@@ -192,9 +205,15 @@ def _tick_unwanted(record: Record, around: Around, now: float, rules: Rules) -> 
         if around.free or record.again or record.hasty:
             return msgspec.structs.replace(record, state=S.STOPPING, stop_at=now), Action.TERM
         return record, None
-    grace = min(0.2, rules.grace_s) if record.hasty else rules.grace_s
+    return _escalate(record, now, rules)
+
+
+def _escalate(record: Record, now: float, rules: Rules) -> tuple[Record, Action | None]:
+    """SIGKILL to one that was sent SIGTERM and is still there after its grace."""
+    grace = rules.grace_s if record.grace_s is None else record.grace_s
+    grace = min(0.2, grace) if record.hasty else grace
     if record.stop_at is not None and now - record.stop_at > grace and not record.killed:
-        verdict = f"did not stop within {grace:g} s of SIGTERM"
+        verdict = "; ".join(filter(None, (record.verdict, f"did not stop within {grace:g} s of SIGTERM")))
         return msgspec.structs.replace(record, verdict=verdict, killed=True), Action.KILL
     return record, None
 
@@ -218,9 +237,10 @@ def exited(record: Record, how: Exit, now: float, rules: Rules, jitter: float) -
         return msgspec.structs.replace(gone, state=S.FAILED, cause=f"{cause}: it says that it cannot succeed")
     if record.restart == "never" or (record.restart == "on-failure" and clean):
         return msgspec.structs.replace(gone, state=S.STOPPED if clean else S.FAILED)
-    crashes = (*(at for at in record.crashes if now - at < rules.window_s), now)
+    window_s = rules.window_s if record.window_s is None else record.window_s
+    crashes = (*(at for at in record.crashes if now - at < window_s), now)
     gone = msgspec.structs.replace(gone, crashes=crashes, streak=record.streak + 1)
-    if len(crashes) >= rules.crashes:
-        loop = f"{len(crashes)} crashes in {rules.window_s:g} s, the last: {cause}"
+    if len(crashes) >= (rules.crashes if record.crash_limit is None else record.crash_limit):
+        loop = f"{len(crashes)} crashes in {window_s:g} s, the last: {cause}"
         return msgspec.structs.replace(gone, state=S.FAILED, cause=loop)
     return msgspec.structs.replace(gone, state=S.CRASHED, due_at=now + backoff(record.streak, rules, jitter))

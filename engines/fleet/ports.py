@@ -7,8 +7,9 @@ import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from engines.wire.errors import PortInUse
+from engines.wire.errors import PortInUse, UsageError
 
+_EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - refused
 # Below Linux's ephemeral range (32768 and up) and clear of the default ports first.
 OFFSETS = (0, 20_000, 22_500, 2_500, 5_000, 7_500, 12_500, 15_000, 17_500)
 
@@ -45,8 +46,12 @@ def check(host: str, wanted: Mapping[str, int]) -> None:
     """All ports of `wanted` (engine to port) are free.
 
     Raises:
+        UsageError: the host is no single address.
         PortInUse: naming every taken port and the process that holds it.
     """
+    if host in _EVERYWHERE:
+        why = "Requests that change something must name the address that they were sent to."
+        raise UsageError(f"A fleet does not listen on {host}.", why, "Give one address: nautilus up --host ADDRESS")
     taken = [(name, port) for name, port in wanted.items() if not free(host, port)]
     if not taken:
         return

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from engines.fleet.asking import Answered, judge, whole
 from engines.fleet.status import EngineHealth, EngineStatus
-from engines.wire.health import HealthReport
+from engines.wire.health import Check, HealthReport, HealthRule
 
 TIMEOUT_S = 2.0
 _report = msgspec.json.Decoder(HealthReport)
@@ -25,8 +26,9 @@ class _Ask:
         self.received = b""
         self.took_ms: float | None = None
         self.error = ""
+        path = engine.foreign.path if engine.foreign is not None else "/health"
         self._unsent = (
-            f"GET /health HTTP/1.1\r\nHost: {_bracketed(host)}:{engine.port}\r\nConnection: close\r\n\r\n".encode()
+            f"GET {path} HTTP/1.1\r\nHost: {_bracketed(host)}:{engine.port}\r\nConnection: close\r\n\r\n".encode()
         )
         self._start = time.perf_counter()
         with contextlib.suppress(BlockingIOError):
@@ -50,7 +52,7 @@ class _Ask:
             self.error = error.strerror or str(error)
             return True
         self.received += data
-        if data and not _whole(self.received):
+        if data and not whole(self.received):
             return False
         self.took_ms = round((time.perf_counter() - self._start) * 1000, 3)
         return True
@@ -66,10 +68,13 @@ class _Ask:
             uptime_s=None,
             pid=self.engine.pid,
             restarts=self.engine.restarts,
+            critical=self.engine.critical,
             error=f"{self.error} ({self.engine.state})",
         )
         if self.error:
             return silent
+        if self.engine.foreign is not None:
+            return _of_foreign(silent, self.engine, self.received, self.took_ms)
         head, _, body = self.received.partition(b"\r\n\r\n")
         try:
             report = _report.decode(body)
@@ -111,14 +116,19 @@ def probe(engines: Sequence[EngineStatus], host: str, timeout_s: float = TIMEOUT
     return [ask.result() for ask in asks]
 
 
-def _whole(data: bytes) -> bool:
-    """Whether a reply with a Content-Length is complete; one without ends with its connection."""
-    head, _, body = data.partition(b"\r\n\r\n")
-    for line in head.split(b"\r\n")[1:]:
-        name, _, value = line.partition(b":")
-        if name.strip().lower() == b"content-length":
-            return len(body) >= int(value)
-    return False
+def _of_foreign(silent: EngineHealth, engine: EngineStatus, reply: bytes, took_ms: float | None) -> EngineHealth:
+    """A foreign engine has no report of its own: its reply says whether it is well, its supervisor for how long."""
+    rule = engine.foreign or HealthRule()
+    answer = judge(rule, reply)
+    if answer is Answered.SILENT:
+        return msgspec.structs.replace(silent, error="not an HTTP reply")
+    found = msgspec.structs.replace(silent, response_ms=took_ms, uptime_s=engine.uptime_s, error="")
+    if answer is Answered.WELL:
+        return msgspec.structs.replace(found, status="healthy")
+    status = reply.partition(b"\r\n")[0].decode("latin-1")[:60]
+    wrong = f", or {rule.field} is not {rule.equals!r}" if rule.field else ""
+    check = Check("health path", "fail", f"GET {rule.path} says {status}{wrong}")
+    return msgspec.structs.replace(found, status="degraded", checks=(check,))
 
 
 def _bracketed(host: str) -> str:

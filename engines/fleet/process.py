@@ -9,13 +9,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
 LINUX = sys.platform == "linux"
 MEMBER = "NAUTILUS_MEMBER"  # in the first environment of every process of a fleet: the fleet's state folder
+OWNER = "NAUTILUS_OWNER"  # in that of every process that must not outlive its supervisor: the supervisor's pid
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -160,15 +161,26 @@ def parent(pid: int) -> int | None:
 
 def members(state: Path) -> list[Identity]:
     """Every process whose first environment names this fleet's state folder (Linux; elsewhere none is found)."""
-    mark = f"{MEMBER}={state}".encode()
+    return marked({MEMBER: str(state)})
+
+
+def marked(marks: Mapping[str, str]) -> list[Identity]:
+    """Every process whose first environment has all of these (Linux; elsewhere none is found)."""
+    wanted = {f"{name}={value}".encode() for name, value in marks.items()}
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if mark in (folder / "environ").read_bytes().split(b"\0"):
+            if wanted <= set((folder / "environ").read_bytes().split(b"\0")):
                 identity = identify(int(folder.name))
                 if identity is not None:
                     found.append(identity)
     return found
+
+
+def stopped(pid: int) -> bool:
+    """Whether a signal or a tracer has stopped it (Linux; elsewhere this is not seen)."""
+    fields = _stat(pid) if LINUX else None
+    return fields is not None and fields[0] in ("T", "t")
 
 
 def boot_id() -> str:

@@ -5,13 +5,16 @@ import os
 import time
 from collections.abc import Mapping
 
-from engines.fleet import process
+from engines.fleet import facts, process
+from engines.fleet.boot import Step
 from engines.fleet.control import PROTOCOL
+from engines.fleet.facts import Facts
 from engines.fleet.ground import Ground
 from engines.fleet.process import Usage
 from engines.fleet.spec import FleetSpec
 from engines.fleet.status import BusStatus, EngineStatus, FleetStatus, Paths, SupervisorStatus
 from engines.fleet.units import BusUnit, EngineUnit, Unit
+from engines.wire.version import VERSION
 
 _MB = 1024 * 1024
 
@@ -28,6 +31,10 @@ class Reporter:
         self._usage: dict[int, tuple[float, Usage]] = {}
         self._cpu: dict[int, float] = {}
         self.last_lines: dict[str, tuple[str, ...]] = {}
+        self.facts: dict[int, Facts] = {}
+        self.excess: dict[str, str] = {}  # engine -> which limit of its manifest it exceeds
+        self.crashes: dict[str, str] = {}  # unit -> its last crash bundle
+        self.boot: dict[str, Step] = {}  # unit -> its first boot
 
     def sample(self, now: float) -> None:
         """Take the CPU time and memory of every process; CPU shares are over the time since the last sample."""
@@ -40,6 +47,21 @@ class Reporter:
                     self._cpu[pid] = 100 * (used.cpu_s - before.cpu_s) / (now - then)
         self._usage = {pid: (now, used) for pid, used in samples.items()}
         self._cpu = {pid: share for pid, share in self._cpu.items() if pid in samples}
+        found = {pid: facts.facts(pid, used.cpu_s) for pid, used in samples.items()}
+        self.facts = {pid: seen for pid, seen in found.items() if seen is not None}
+        engines = [unit for unit in self._units.values() if isinstance(unit, EngineUnit)]
+        over = {unit.record.name: self._over(unit, samples[unit.record.pid].rss) for unit in engines
+                if unit.record.pid in samples}  # fmt: skip
+        self.excess = {name: text for name, text in over.items() if text}
+
+    def _over(self, unit: EngineUnit, rss: int) -> str:
+        """The memory limit that it exceeds, in words.  Shared pages count by their share, where the system tells."""
+        limit = unit.manifest.limits.memory_mb
+        if rss <= limit * _MB:
+            return ""
+        own = facts.proportional_kb(unit.record.pid)
+        used, kind = (rss / _MB, "resident") if own is None else (own / 1024, "proportional")
+        return f"over its memory limit: {used:.0f} MB ({kind}) of {limit} MB" if used > limit else ""
 
     def status(self, gated: bool) -> FleetStatus:
         """The fleet now."""
@@ -57,6 +79,7 @@ class Reporter:
                 uptime_s=round(now - self._born, 3),
                 launch="zygote" if gated else "spawn",
                 protocol=PROTOCOL,
+                version=VERSION,
                 rss_mb=self._rss(me),
                 cpu_percent=self._share(me),
             ),
@@ -69,6 +92,7 @@ class Reporter:
                 journal=str(folders.journal),
                 control=str(folders.control),
             ),
+            boot=tuple(self.boot.values()),
         )
 
     def _bus(self, name: str, now: float) -> BusStatus:
@@ -90,6 +114,7 @@ class Reporter:
     def _engine(self, unit: EngineUnit, now: float) -> EngineStatus:
         record = unit.record
         waits = tuple(name for name in record.after if record.wanted and not self._units[name].record.up)
+        pulse = unit.pulse()
         boot = None
         if record.ready_at is not None and record.released_at is not None:
             boot = round(record.ready_at - record.released_at, 4)
@@ -109,6 +134,13 @@ class Reporter:
             cause=record.cause,
             waits_for=() if record.up else waits,
             last_lines=self.last_lines.get(record.name, ()) if not record.up else (),
+            after=unit.manifest.after,
+            boot_budget_s=unit.manifest.boot_budget_s,
+            memory_limit_mb=unit.manifest.limits.memory_mb,
+            open_orders=pulse.orders if pulse is not None else 0,
+            lag=pulse.lag if pulse is not None else 0,
+            crash=self.crashes.get(record.name, ""),
+            foreign=unit.manifest.health if unit.manifest.foreign else None,
         )
 
     def _rss(self, pid: int) -> float | None:

@@ -9,6 +9,13 @@ from engines.fleet.policy import Rules
 from engines.wire.settings import DEFAULT_FLEET
 
 
+class Notify(msgspec.Struct, frozen=True, kw_only=True):
+    """A command to run when an engine reaches one of these states; it is told through `NAUTILUS_EVENT` (JSON)."""
+
+    command: tuple[str, ...] = ()
+    on: tuple[Literal["crashed", "failed", "degraded", "ready"], ...] = ("failed",)
+
+
 class FleetSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One fleet.  `port_offset` None: the first at which all ports are free; `home` None: `NAUTILUS_HOME` or XDG's.
 
@@ -27,6 +34,8 @@ class FleetSpec(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str = "engines"
     root: Path | None = None
     rules: Rules = Rules()
+    listen: str = ""  # HOST:PORT of the control protocol over TCP, beside the Unix socket
+    notify: Notify = Notify()
 
 
 def encode(spec: FleetSpec) -> bytes:

@@ -9,22 +9,27 @@ import random
 import selectors
 import signal
 import time
-from typing import Literal
 
 import msgspec
 
-from engines.fleet import logs, policy, ports, process
+from engines.fleet import chronicle, logs, policy, ports, process, reload, tcp
 from engines.fleet.announcer import Announcer
+from engines.fleet.audit import Audited
+from engines.fleet.changes import Diff
+from engines.fleet.chronicle import Chronicle
 from engines.fleet.control import Request, Server
+from engines.fleet.drain import Look
 from engines.fleet.ground import Ground, closure, journal_boot
+from engines.fleet.halting import Halting
 from engines.fleet.journal import Entry
 from engines.fleet.launch import Launcher, SpawnLauncher, ZygoteLauncher
+from engines.fleet.notify import Notifier
 from engines.fleet.policy import Action, Around, Record
 from engines.fleet.process import Exit
 from engines.fleet.report import Reporter
 from engines.fleet.spec import FleetSpec
-from engines.fleet.status import Event, FleetStatus
-from engines.fleet.units import BusUnit, EngineUnit, declare, signal_unit
+from engines.fleet.status import Event, EventKind, FleetStatus
+from engines.fleet.units import BusUnit, EngineUnit, declare
 from engines.wire.errors import NautilusError
 from engines.wire.manifest import pick
 from engines.wire.messages import FleetEngine
@@ -34,7 +39,6 @@ _BUSY_S = 0.005  # a turn of the loop while something is about to change
 _IDLE_S = 0.2
 _LATE_S = 0.5  # a turn so late says that the supervisor itself was starved or suspended
 _HOUSEKEEPING_S = 2.0
-_MOVING = frozenset({S.STARTING, S.STOPPING, S.CRASHED})
 _LAST_LINES = 8
 
 
@@ -50,16 +54,22 @@ class Supervisor:
         self.units = declare(spec, ground, launcher)
         self.dependents = {n: [m for m, u in self.units.items() if n in u.record.after] for n in self.units}
         self.reporter = Reporter(spec, ground, self.units, born)
-        self.server = Server(ground.folders.control, self.selector, self.answer)
+        self.chronicle = Chronicle(ground, self.reporter, born)
+        self.halting = Halting(self.units)
+        self._logs = logs.Keeper(ground.folders.logs)
+        asked = Audited(self.answer, ground.folders.audit)
+        door = tcp.door(spec.listen, ground.keys.token, os.environ)
+        notifier = Notifier(spec.notify, spec.name, ground.folders.log("notify"), os.environ)
+        self.server = Server(ground.folders.control, self.selector, asked, door, hear=notifier.hear)
         main = next(bus for bus in ground.buses if bus.name == "main")
         self._announcer = Announcer(main.address)
         self._main = main.unit
-        self._seq = 0
+        self._seq = self._told = 0
         self._settled = False
         self._stopping = False
         self._since = born  # silence is counted from here at the earliest
         self._turned = born
-        self._next_housekeeping = born
+        self._next_housekeeping = self._next_look = born
         self._watch_launcher()
 
     # ------------------------------------------------------------------------------------------ the loop
@@ -83,7 +93,37 @@ class Supervisor:
         self._close()
 
     def stop(self, *, now: bool = False) -> None:
-        """Stop everything in reverse order; `now` skips the grace of the engines."""
+        """Stop everything in reverse order, first halting and draining; a second time, or with `now`, without that.
+
+        `now` skips the grace of the engines as well.
+        """
+        drained = now or self._stopping or self.halting.stopping
+        if not drained and self.halting.begin(time.monotonic() + self.spec.rules.drain_s):
+            self._event("phase", "drain", detail="orders are withdrawn and messages consumed")
+            return
+        self._stop_units(now=now)
+
+    def restart(self, name: str, *, now: bool = False) -> None:
+        """End one engine and start it again; one with open orders once they have ended, with `now` at once."""
+        deadline = time.monotonic() + self.spec.rules.drain_s
+        if not now and self.halting.needs(name) and self.halting.begin(deadline, name):
+            return
+        self._settled = False
+        self._set(name, policy.restart(self.units[name].record))
+
+    def _drained(self, look: Look) -> None:
+        name = look.drain.restart
+        if not name:
+            if look.left:
+                self._warn("drain", f"the fleet is stopped although {look.left}")
+            self._stop_units(now=False)
+        elif look.left:
+            self.ground.journal.write(Entry(what="refused", unit=name, detail=look.left))
+            self._event("refused", name, detail=look.left)
+        else:
+            self.restart(name, now=True)
+
+    def _stop_units(self, *, now: bool) -> None:
         self._stopping = True
         for name, unit in self.units.items():
             hasty = now and not isinstance(unit, BusUnit)  # a bus writes its streams down in its own time
@@ -95,14 +135,20 @@ class Supervisor:
             self._set(name, record)
             if action is not None:
                 self._act(name, action)
+        for look in self.halting.turn(now):
+            self._drained(look)
         self._judge()
         if self.units.get(self._main) is None or self.units[self._main].record.up:
             self._announcer.say(self._voice(), now)
         if now >= self._next_housekeeping:
             self._next_housekeeping = now + _HOUSEKEEPING_S
             self.reporter.sample(now)
-            for path in self.ground.folders.logs.glob("*.log"):
-                logs.rotate(path)
+            reload.bury(self)
+            if stepped := self.chronicle.clock_jumped():
+                self._warn("clock", stepped)
+        if now >= self._next_look:
+            self._next_look = now + logs.LOOK_S
+            self._logs.look()
 
     def _around(self, name: str, now: float) -> Around:
         unit = self.units[name]
@@ -110,7 +156,7 @@ class Supervisor:
         free = not any(self.units[other].record.state.alive for other in self.dependents[name])
         if not unit.record.pid or unit.record.state is S.STOPPING:
             return Around(ready, free, None)
-        return Around(ready, free, *unit.observe(now, self._since))
+        return Around(ready, free, *unit.observe(now, self._since), self.reporter.excess.get(name, ""))
 
     def _act(self, name: str, action: Action) -> None:
         unit = self.units[name]
@@ -126,7 +172,7 @@ class Supervisor:
             unit.release()
         else:
             numbers = {Action.DUMP: signal.SIGUSR1, Action.TERM: signal.SIGTERM, Action.KILL: signal.SIGKILL}
-            signal_unit(unit, numbers[action])
+            unit.signal(numbers[action])
 
     # ---------------------------------------------------------------------------------- births and deaths
     def _launched(self, name: str, pid: int) -> None:
@@ -140,9 +186,14 @@ class Supervisor:
         unit = self.units[name]
         if unit.identity is not None:
             self.ground.journal.write(Entry(what="ended", unit=name, identity=unit.identity, exit=how))
+        now = time.monotonic()
+        before = msgspec.structs.replace(unit.record, verdict=why) if why else unit.record
+        after = policy.exited(before, how, now, self.spec.rules, random.random())
+        if chronicle.is_crash(before, after, now):
+            self.chronicle.crashed(unit, before, after, how)
         unit.ended()
-        record = msgspec.structs.replace(unit.record, verdict=why) if why else unit.record
-        self._set(name, policy.exited(record, how, time.monotonic(), self.spec.rules, random.random()))
+        self.reporter.excess.pop(name, None)
+        self._set(name, after)
 
     def _reap(self) -> None:
         for pid, how in process.reap():
@@ -188,8 +239,13 @@ class Supervisor:
         for answer in self.launcher.answers():
             if answer.error:
                 self._ended(answer.engine, Exit(None), answer.error)
-            else:
+            elif answer.engine:
+                self.units[answer.engine].started_at = time.monotonic()
                 self._launched(answer.engine, answer.pid)
+            elif answer.phase:
+                self._event("phase", "zygote", detail=answer.phase, progress=(answer.done, answer.of))
+            else:
+                self.chronicle.forked(time.monotonic())
 
     def _adopt(self) -> None:
         for name, identity in self.ground.adopted.items():
@@ -199,7 +255,7 @@ class Supervisor:
             unit.record = msgspec.structs.replace(record, released_at=time.monotonic())
 
     # --------------------------------------------------------------------------------- words to the outside
-    def answer(self, request: Request, who: str) -> FleetStatus | int:
+    def answer(self, request: Request, who: str) -> FleetStatus | Diff | int:
         """The status, or for a change the last event before it; who asks for one is journalled.
 
         Raises:
@@ -211,6 +267,9 @@ class Supervisor:
             pick(self.ground.manifests, name)
         detail = " ".join((request.op, *request.engines, request.reason, "now" * request.now)).strip()
         self.ground.journal.write(Entry(what="asked", who=who, detail=detail))
+        if request.op == "reload":
+            self._settled = self._settled and request.dry
+            return reload.answer(self, request, self._seq)
         before = self._seq
         if request.op == "stop":
             self.stop(now=request.now)
@@ -223,8 +282,7 @@ class Supervisor:
         for name in request.engines:
             record = self.units[name].record
             if request.op == "restart":
-                self._settled = False
-                self._set(name, policy.restart(record))
+                self.restart(name, now=request.now)
             elif request.op == "announce":
                 self.units[name].record = policy.announce(record, time.monotonic() + request.seconds)
         return before
@@ -244,9 +302,16 @@ class Supervisor:
                 self.reporter.last_lines[name] = tuple(tail)
             self.ground.journal.write(Entry(what="state", unit=name, state=record.state.name.lower(), detail=detail))
             self._event("unit", name, record.state.name.lower(), detail)
+            if before.state is S.STARTING and record.up and (late := self.chronicle.ready(unit, time.monotonic())):
+                self._warn(name, late)
 
-    def _event(self, kind: Literal["phase", "unit", "settled", "fatal", "stopped"], name: str = "", state: str = "",
-               detail: str = "") -> None:  # fmt: skip
+    def _warn(self, name: str, detail: str) -> None:
+        """Something that an operator should know, in the journal and among the events."""
+        self.ground.journal.write(Entry(what="warning", unit=name, detail=detail))
+        self._event("warning", name, detail=detail)
+
+    def _event(self, kind: EventKind, name: str = "", state: str = "", detail: str = "",
+               progress: tuple[int, int] = (0, 0)) -> None:  # fmt: skip
         self._seq += 1
         engines = [unit.record for unit in self.units.values() if isinstance(unit, EngineUnit)]
         self.server.publish(
@@ -259,6 +324,8 @@ class Supervisor:
                 detail=detail,
                 ready=sum(record.up for record in engines),
                 total=sum(record.wanted for record in engines),
+                done=progress[0],
+                of=progress[1],
             )
         )
 
@@ -274,6 +341,7 @@ class Supervisor:
         settled = all(unit.record.settled or self._blocked(name) for name, unit in self.units.items())
         if settled and not self._settled:
             self.reporter.sample(time.monotonic())
+            self.chronicle.settled()
             self._event("settled")
         self._settled = settled
 
@@ -294,7 +362,8 @@ class Supervisor:
 
     # ------------------------------------------------------------------------------------------- set-up, end
     def _pause(self) -> float:
-        if any(unit.record.state in _MOVING for unit in self.units.values()):
+        told, self._told = self._told, self._seq
+        if told != self._seq or self.halting.busy or any(_moving(unit.record) for unit in self.units.values()):
             return _BUSY_S
         now = time.monotonic()
         due = [unit.record.due_at - now for unit in self.units.values() if unit.record.due_at is not None]
@@ -317,3 +386,8 @@ class Supervisor:
         self.server.close()
         with contextlib.suppress(OSError):  # not empty: an external program's business
             self.ground.folders.runtime.rmdir()
+
+
+def _moving(record: Record) -> bool:
+    """It is about to change by itself.  What waits at its gate changes only when another one does."""
+    return record.state in (S.STOPPING, S.CRASHED) or (record.state is S.STARTING and record.released_at is not None)

@@ -6,20 +6,27 @@ import time
 from collections.abc import Mapping
 from typing import Protocol
 
+import msgspec
+
 from engines.fleet import buses, ports, process
 from engines.fleet.child import single_threaded
+from engines.fleet.facts import Starvation
 from engines.fleet.folders import Folders
 from engines.fleet.ground import Ground
 from engines.fleet.launch import Job, Launcher
 from engines.fleet.policy import Record
 from engines.fleet.process import Identity
 from engines.fleet.spec import FleetSpec
-from engines.fleet.zygote import GATE
-from engines.wire.beat import Beats
+from engines.wire.beat import Beats, Pulse
+from engines.wire.leash import GATE
 from engines.wire.manifest import Manifest
 from engines.wire.settings import Settings
 from engines.wire.state import EngineState
 
+SPARE_SLOTS = 256  # heartbeats of engines that `reload` adds
+# Fields of a record that its manifest gives.
+DECLARED = ("after", "restart", "crash_limit", "window_s", "boot_s", "grace_s")
+_SUSPECT_S = 0.3  # from then on a silent engine's waits for a core are measured
 BUS_BOOT_S = 60.0  # an append-only file of gigabytes takes its time
 
 
@@ -39,6 +46,15 @@ class Unit(Protocol):
     def observe(self, now: float, since: float, /) -> tuple[EngineState | None, float]:
         """Its reported state, and seconds of silence counted from `since` at the earliest."""
 
+    def signal(self, number: int, /) -> None:
+        """Send SIGTERM, SIGUSR1 or SIGKILL the way that is its own."""
+
+    def say(self, word: bytes, /) -> None:
+        """One of the words of `engines.wire.leash`, to those that listen."""
+
+    def pulse(self) -> Pulse | None:
+        """What its process last wrote into its heartbeat slot; None for one that has none, or has not yet."""
+
     def ended(self) -> None:
         """Its process is gone: let go of what belonged to it."""
 
@@ -51,7 +67,8 @@ class Plan:
         self.folders = folders
         self.prefix = prefix
         self.slots = {name: slot for slot, name in enumerate(names)}
-        self._base = single_threaded({**os.environ, process.MEMBER: str(folders.state)})
+        marks = {process.MEMBER: str(folders.state), process.OWNER: str(os.getpid())}
+        self._base = single_threaded({**os.environ, **marks})
 
     def env(self, name: str) -> dict[str, str]:
         """The complete environment of one engine; its control descriptor is the launcher's to add."""
@@ -72,11 +89,29 @@ class EngineUnit:
         self._plan = plan
         self._slot = plan.slots[manifest.name]
         self._gate = -1
+        self._starved: Starvation | None = None
 
     @property
     def port(self) -> int:
         """Where it listens."""
         return self.manifest.port + self._plan.settings.port_offset
+
+    @property
+    def spare(self) -> int:
+        """How many engines can still be added to this fleet."""
+        return self._beats.slots - len(self._plan.slots)
+
+    def sibling(self, manifest: Manifest, roots: tuple[str, ...]) -> "EngineUnit":
+        """A unit for an engine that was declared later; its heartbeat gets the next free slot."""
+        self._plan.slots.setdefault(manifest.name, len(self._plan.slots))
+        return engine_unit(manifest, roots, self.launcher, self._beats, self._plan)
+
+    def renew(self, manifest: Manifest) -> None:
+        """Take over a changed manifest; what needs a restart counts from the next start on."""
+        roots = tuple(name for name in self.record.after if name not in self.manifest.after)
+        fresh = engine_unit(manifest, roots, self.launcher, self._beats, self._plan).record
+        self.manifest = manifest
+        self.record = msgspec.structs.replace(self.record, **{name: getattr(fresh, name) for name in DECLARED})
 
     def launch(self) -> int:
         """Fork or spawn it."""
@@ -88,7 +123,7 @@ class EngineUnit:
         return self.launcher.launch(
             Job(
                 engine=name,
-                module=f"{self._plan.prefix}.{name}",
+                module=self.manifest.package or f"{self._plan.prefix}.{name}",
                 env=self._plan.env(name),
                 log=self._plan.folders.log(name),
                 files=self.manifest.limits.files,
@@ -99,24 +134,46 @@ class EngineUnit:
 
     def release(self) -> None:
         """One byte on its control pipe."""
+        self.say(GATE)
+
+    def say(self, word: bytes) -> None:
+        """A word on its control pipe."""
+        if self._gate < 0:
+            return
         try:
-            os.write(self._gate, GATE)
+            os.write(self._gate, word)
         except BrokenPipeError:
             return  # it has just ended; its exit is on the way
 
+    def pulse(self) -> Pulse | None:
+        """Its slot, if this very process wrote it."""
+        pulse = self._beats.read(self._slot)
+        return pulse if pulse.pid and pulse.pid == self.record.pid else None
+
     def observe(self, now: float, since: float) -> tuple[EngineState | None, float]:
         """Its slot.  It counts as ready for the first time when its port answers as well."""
-        pulse = self._beats.read(self._slot)
-        if pulse.pid != self.record.pid or not pulse.pid:
-            return None, 0.0
+        pulse = self.pulse()
         starting = self.record.state is EngineState.STARTING
-        if (
-            starting
-            and pulse.state is not EngineState.STARTING
-            and not ports.answers(self._plan.settings.host, self.port)
-        ):
+        if starting and process.stopped(self.record.pid):
+            return None, now - max(pulse.beat_ns / 1e9 if pulse is not None else 0.0, self.started_at, since)
+        claims = pulse is not None and pulse.state is not EngineState.STARTING
+        if pulse is None or (starting and claims and not ports.answers(self._plan.settings.host, self.port)):
             return None, 0.0
-        return pulse.state, max(0.0, now - max(pulse.beat_ns / 1e9, since)) if pulse.beat_ns else 0.0
+        return pulse.state, 0.0 if starting else self._silence(pulse, now, since)
+
+    def _silence(self, pulse: Pulse, now: float, since: float) -> float:
+        """Seconds without a beat, less those in which it had no core to run on: a full host is not its fault."""
+        silent = now - max(pulse.beat_ns / 1e9, since) if pulse.beat_ns else 0.0
+        if silent < _SUSPECT_S:
+            self._starved = None
+            return max(0.0, silent)
+        if self._starved is None or self._starved.beat_ns != pulse.beat_ns:
+            self._starved = Starvation(pulse.pid, pulse.beat_ns)
+        return silent - self._starved.seconds()
+
+    def signal(self, number: int) -> None:
+        """SIGTERM and SIGUSR1 to the process itself, SIGKILL to its whole group."""
+        _signal(self.identity, number)
 
     def ended(self) -> None:
         """Close its control pipe."""
@@ -151,24 +208,33 @@ class BusUnit:
             return None, 0.0
         return EngineState.READY, 0.0
 
+    def signal(self, number: int) -> None:
+        """SIGTERM to the server itself, SIGKILL to its whole group."""
+        _signal(self.identity, number)
+
+    def say(self, _word: bytes) -> None:
+        """A bus does not listen."""
+
+    def pulse(self) -> None:
+        """A bus has no heartbeat."""
+
     def ended(self) -> None:
         """Nothing is held."""
         self.identity = None
 
 
-def signal_unit(unit: Unit, number: int) -> None:
-    """SIGTERM and SIGUSR1 to the process itself, SIGKILL to its whole group."""
-    if unit.identity is not None:
+def _signal(identity: Identity | None, number: int) -> None:
+    if identity is not None:
         if number == signal.SIGKILL:
-            process.send_group(unit.identity, number)
+            process.send_group(identity, number)
         else:
-            process.send(unit.identity, number)
+            process.send(identity, number)
 
 
 def declare(spec: FleetSpec, ground: Ground, launcher: Launcher) -> dict[str, Unit]:
     """Every unit of a fleet, buses first; engines start after the fleet's own buses and what their manifests say."""
     folders = ground.folders
-    beats = Beats(folders.beats, len(ground.manifests), create=True)
+    beats = Beats(folders.beats, len(ground.manifests) + SPARE_SLOTS, create=True)
     urls = {bus.name: bus.url for bus in ground.buses}
     settings = Settings(
         fleet=spec.name,
@@ -188,12 +254,25 @@ def declare(spec: FleetSpec, ground: Ground, launcher: Launcher) -> dict[str, Un
             units[bus.unit] = BusUnit(bus, Record(name=bus.unit, boot_s=BUS_BOOT_S), folders, os.environ)
     roots = tuple(units)
     for manifest in ground.manifests:
-        record = Record(
-            name=manifest.name,
-            after=(*roots, *manifest.after),
-            restart=manifest.restart,
-            boot_s=manifest.boot_s,
-            gated=launcher.gated,
-        )
-        units[manifest.name] = EngineUnit(manifest, record, launcher, beats, plan)
+        units[manifest.name] = engine_unit(manifest, roots, launcher, beats, plan)
     return units
+
+
+def engine_unit(manifest: Manifest, roots: tuple[str, ...], launcher: Launcher, beats: Beats, plan: Plan) -> EngineUnit:
+    """The unit of one engine, ours or foreign, that starts after `roots` and what its manifest says."""
+    from engines.fleet.foreign_unit import ForeignUnit  # it is an EngineUnit
+
+    record = Record(
+        name=manifest.name,
+        after=(*roots, *manifest.after),
+        restart=manifest.restarting.policy,
+        crash_limit=manifest.restarting.crashes,
+        window_s=manifest.restarting.window_s,
+        boot_s=manifest.boot_s,
+        gated=launcher.gated and not manifest.foreign,
+        grace_s=manifest.stop.grace_s,
+    )
+    if not manifest.foreign:
+        return EngineUnit(manifest, record, launcher, beats, plan)
+    record = msgspec.structs.replace(record, silence="its health path failed")
+    return ForeignUnit(manifest, record, launcher, beats, plan)

@@ -4,8 +4,16 @@ Run as `python -m engines.fleet.zygote FD PARENT`.  It stays single-threaded, op
 supervisor over a SOCK_SEQPACKET pair: one JSON object a packet, so the kernel keeps frames and descriptors together.
 
 It forks twice: the one in between ends at once, so the engine becomes the supervisor's child (a subreaper) and outlives
-the zygote.  The engine then arms its parent-death signal and waits at its gate, one byte on its control pipe, until its
-dependencies are ready.
+the zygote.  The engine waits at its gate, one byte on its control pipe, until its dependencies are ready.
+
+It is also who ends a fleet whose supervisor was killed.  A parent-death signal would kill the engines before they could
+say that they are halted, and says nothing to one that is stopped; so they have none.  Instead, in order of time:
+the end of file on its control pipe halts an engine at once and ends it within 1.2 s, by a thread that also works while
+its event loop does not; after 1.5 s the zygote, whose link to the supervisor has ended as well, kills whatever is left
+of the supervisor's: the stopped, those in a call that holds the interpreter, their children.  It knows them by the
+mark in their first environment, so a zygote that succeeded another knows them too.  The buses bear no such mark: they
+keep their streams for the next supervisor.  If zygote and supervisor are killed at the same instant, what cannot end
+by itself is ended by the next `up` or `down`.  Where there is no zygote, spawned engines do have a parent-death signal.
 """
 
 import array
@@ -18,20 +26,22 @@ import socket
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 import msgspec
 
-from engines.fleet import child
+from engines.fleet import child, process
+from engines.wire.leash import GATE, ORPHANED, REAP_S
 
 BASE = (
     "asyncio", "numpy", "numpy.random", "msgspec", "redis.asyncio", "hiredis", "uvloop", "httptools", "uvicorn",
     "litestar", "litestar.openapi", "prometheus_client", "duckdb", "uvicorn.protocols.http.httptools_impl",
     "uvicorn.protocols.websockets.auto", "uvicorn.lifespan.off", "engines.kit.serve", "engines.fleet.rehearsal",
 )  # fmt: skip  # by name: the fleet knows of the kit only that engines share it
-GATE = b"1"
 PACKET = 160 * 1024
+_LOOK_S = 0.1
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,11 +56,14 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of an order; with no engine: the zygote is ready."""
+    """What became of an order; with no engine: the zygote begins `phase`, number `done` of `of`, or it is ready."""
 
     engine: str = ""
     pid: int = 0
     error: str = ""
+    phase: str = ""
+    done: int = 0
+    of: int = 0
     threads: int = 0  # of the zygote, just before the fork
 
 
@@ -98,9 +111,17 @@ class Zygote:
             if self.loaded.issuperset(order.preload):
                 return self.waiting.pop(index)
         order, control = self.waiting.pop(0)
-        preload([name for name in order.preload if name not in self.loaded])
-        self.loaded.update(order.preload)
+        self.load([name for name in order.preload if name not in self.loaded])
         return order, control
+
+    def load(self, modules: Sequence[str]) -> None:
+        """Preload modules, telling the supervisor of each."""
+        for number, name in enumerate(modules):
+            self._answer(Answer(phase=name, done=number, of=len(modules)))
+            preload(name)
+        self.loaded.update(modules)
+        gc.collect()
+        gc.freeze()
 
     def _fork(self, order: Order) -> int | None:
         """The engine's pid; None in the engine itself."""
@@ -127,24 +148,21 @@ class Zygote:
         self.link.send(msgspec.json.encode(answer))
 
 
-def preload(modules: list[str] | tuple[str, ...]) -> None:
-    """Import modules, run the `warm()` of those that have one (serial kernels only), then freeze the heap.
+def preload(name: str) -> None:
+    """Import a module and run its `warm()`, if it has one (serial kernels only).
 
     One that cannot be imported is the engine's own failure, shown when it imports it itself.
     MLX is never imported before a fork: its Metal and thread state does not survive one.
     """
-    for name in modules:
-        if name.split(".")[0] == "mlx":
-            continue
-        try:
-            module = importlib.import_module(name)
-            warm = getattr(module, "warm", None)
-            if callable(warm):
-                warm()
-        except Exception as error:  # an engine's module may raise anything; it must not stop the others
-            sys.stderr.write(f"preload {name}: {type(error).__name__}: {error}\n")
-    gc.collect()
-    gc.freeze()
+    if name.split(".", maxsplit=1)[0] == "mlx":
+        return
+    try:
+        module = importlib.import_module(name)
+        warm = getattr(module, "warm", None)
+        if callable(warm):
+            warm()
+    except Exception as error:  # an engine's module may raise anything; it must not stop the others
+        sys.stderr.write(f"preload {name}: {type(error).__name__}: {error}\n")
 
 
 def become(order: Order, control: int, supervisor: int) -> int:
@@ -160,13 +178,13 @@ def become(order: Order, control: int, supervisor: int) -> int:
     until = time.monotonic() + 2.0
     while os.getppid() != supervisor and time.monotonic() < until:
         time.sleep(0.0005)
-    child.die_with_parent(supervisor)
+    child.be_child_of(supervisor)
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()  # `random` reseeds itself after a fork, numpy does not
     sys.argv = [order.module]
     module = importlib.import_module(order.module)
     if os.read(control, 1) != GATE:
-        return child.ORPHANED  # the supervisor ended while the engine waited at its gate
+        return ORPHANED  # the supervisor ended while the engine waited at its gate
     code = module.main()
     return code if isinstance(code, int) else 0
 
@@ -178,13 +196,25 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     link = socket.socket(fileno=fd)
     zygote = Zygote(link, supervisor)
-    preload(BASE)
-    zygote.loaded.update(BASE)
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        zygote.load(BASE)
         mine = zygote.serve()
         if mine is not None:
             run(*mine, supervisor)
+    end_orphans(supervisor)
     return 0
+
+
+def end_orphans(supervisor: int) -> None:
+    """The supervisor is gone: kill what it left once that has had its time to end by itself."""
+    marks = {process.MEMBER: os.environ.get(process.MEMBER, ""), process.OWNER: str(supervisor)}
+    until = time.monotonic() + REAP_S
+    while left := [identity for identity in process.marked(marks) if identity.pid != os.getpid()]:
+        if time.monotonic() >= until:
+            for identity in left:
+                process.send_group(identity, signal.SIGKILL)
+            process.wait_gone(left, 0.2)  # one of another's group may have just ended with it
+        time.sleep(_LOOK_S)
 
 
 def run(order: Order, control: int, supervisor: int) -> NoReturn:

@@ -1,7 +1,6 @@
 """`nautilus health`."""
 
 import datetime
-import time
 from typing import Annotated
 
 import typer
@@ -18,13 +17,15 @@ from nautilus_cli.words import number
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 EVERY_S = 2.0
-Watch = Annotated[bool, typer.Option("--watch", "-w", help="Go on asking, every two seconds, until Ctrl-C.")]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Go on asking until Ctrl-C, which ends it with 0.")]
 
 
 @app.command()
 def health(
+    *,
     engine: flags.OptionalEngine = None,
     watch: Watch = False,
+    interval: flags.Interval = EVERY_S,
     fleet: flags.Fleet = DEFAULT_FLEET,
     as_json: flags.Json = False,
     as_lines: flags.JsonLines = False,
@@ -33,22 +34,19 @@ def health(
     """Ask every engine for its own health report."""
     flags.one_document(as_json, watch, "--watch --jsonl")
     console = Console(as_json, quiet)
-    if watch and not as_lines:
-        console.watch(lambda: blocks(ask(fleet, engine)), EVERY_S)
-    while True:
-        found = ask(fleet, engine)
-        if as_lines:
-            console.line(found)
-        elif as_json:
-            console.document(found)
-        else:
-            console.show(*blocks(found))
-        if not watch:
-            break
-        time.sleep(EVERY_S)
+    if watch:
+        console.watch(lambda: ask(fleet, engine), blocks, interval, as_lines)
+        raise typer.Exit(ExitCode.OK)
+    found = ask(fleet, engine)
+    if as_lines:
+        console.line(found)
+    elif as_json:
+        console.document(found)
+    else:
+        console.show(*blocks(found))
     unwell = [each.name for each in found.engines if each.status != "healthy"]
     if unwell:
-        console.say(f"Not healthy: {', '.join(unwell)}.  Next: nautilus logs {unwell[0]}")
+        console.say(f"Not healthy: {', '.join(unwell)}.  Next: nautilus why {unwell[0]}")
     raise typer.Exit(ExitCode.DEGRADED if unwell else ExitCode.OK)
 
 
@@ -74,5 +72,6 @@ def ask(fleet: str, engine: str | None) -> FleetHealth:
 def blocks(found: FleetHealth) -> tuple[Block, ...]:
     """Health as it is shown."""
     summary = found.summary
-    words = f"{summary.healthy} of {summary.total} healthy ({number(summary.availability_percent)} %)"
+    share = f"{summary.healthy} of {summary.total} healthy ({number(summary.availability_percent)} %)"
+    words = f"The fleet is {summary.status}: {share}"
     return views.health_table(found.engines), "", f"{words}, {number(summary.average_response_ms, 2)} ms on average"

@@ -11,12 +11,10 @@ import typer
 from nautilus_cli import flags
 from nautilus_cli.console import Console
 from nautilus_cli.mission_run import fly
-from nautilus_cli.mission_views import plan_blocks
 from nautilus_cli.table import Column, Table
 from stress import mission as missions
 from stress.mission import Mission
 from stress.options import RUNS, Options
-from stress.plan import plan
 
 app = typer.Typer(
     add_completion=False,
@@ -112,6 +110,9 @@ for _name in missions.names():
 def _start(mission: Mission, options: Options, console: Console, dry_run: bool, exit_zero: bool) -> None:
     if not dry_run:
         raise typer.Exit(fly(mission, options, console, exit_zero))
+    from nautilus_cli.mission_views import plan_blocks  # here: `nautilus stress --help` plans nothing
+    from stress.plan import plan
+
     found = plan(mission, options)
     if console.as_json:
         console.document(found)
@@ -120,6 +121,8 @@ def _start(mission: Mission, options: Options, console: Console, dry_run: bool, 
 
 
 def _entry(mission: Mission) -> MissionEntry:
+    from stress.plan import plan
+
     return MissionEntry(
         name=mission.name,
         title=mission.title,

@@ -1,19 +1,21 @@
 """`nautilus up`."""
 
+import signal
 import time
 from typing import Annotated
 
 import typer
 
-from engines.fleet import api
+from engines.fleet import api, config, tcp
 from engines.fleet.spec import FleetSpec
 from engines.fleet.status import Event, FleetStatus
 from engines.wire.errors import NautilusError
 from engines.wire.settings import DEFAULT_FLEET
 from nautilus_cli import flags, views
-from nautilus_cli.console import Console, Meter
+from nautilus_cli.console import Console
 from nautilus_cli.exits import ExitCode
 from nautilus_cli.interrupts import speaking
+from nautilus_cli.start_view import Follower, explanation, warmed
 from nautilus_cli.table import Tone
 from nautilus_cli.words import count, duration
 
@@ -29,8 +31,20 @@ Engines = Annotated[
 ]
 Foreground = Annotated[bool, typer.Option("--foreground", help="Stay, follow the fleet, and stop it on Ctrl-C.")]
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until every engine is ready or given up.")]
+Explain = Annotated[bool, typer.Option("--explain", help="Say what the start's length hung on: its critical chain.")]
 Offset = Annotated[
-    int, typer.Option("--port-offset", min=0, max=50_000, metavar="N", help="Add N to every engine's port.")
+    int,
+    typer.Option(
+        "--port-offset",
+        envvar="NAUTILUS_PORT_OFFSET",
+        min=0,
+        max=50_000,
+        metavar="N",
+        help="Add N to every engine's port.",
+    ),
+]
+Host = Annotated[
+    str, typer.Option("--host", envvar="NAUTILUS_HOST", metavar="ADDRESS", help="Listen there, not on loopback only.")
 ]
 
 
@@ -40,8 +54,10 @@ def up(  # noqa: PLR0913 - one parameter a flag: Typer reads the signature
     engines: Engines = None,
     foreground: Foreground = False,
     wait: Wait = True,
+    explain: Explain = False,
     timeout: flags.Timeout = api.UP_TIMEOUT_S,
     port_offset: Offset = 0,
+    host: Host = "127.0.0.1",
     fleet: flags.Fleet = DEFAULT_FLEET,
     as_json: flags.Json = False,
     quiet: flags.Quiet = False,
@@ -52,8 +68,11 @@ def up(  # noqa: PLR0913 - one parameter a flag: Typer reads the signature
     """
     flags.one_document(as_json, foreground, "nautilus up, then nautilus status --json")
     console = Console(as_json, quiet)
-    spec = FleetSpec(name=fleet, engines=tuple(engines) if engines else None, port_offset=port_offset)
+    asked = tuple(engines) if engines else None
+    spec = config.spec(config.load(), name=fleet, engines=asked, port_offset=port_offset, host=host)
     console.say(f"Starting fleet {fleet!r} ...")
+    if not tcp.is_loopback(spec.host):
+        console.say(f"Others can reach {spec.host}: all but /health and /ready will need the fleet's token.")
     if foreground:
         raise typer.Exit(_foreground(console, spec))
     begun = time.perf_counter()
@@ -63,38 +82,15 @@ def up(  # noqa: PLR0913 - one parameter a flag: Typer reads the signature
                 now = api.up(spec, on_event=Follower(console, meter), timeout=timeout)
         else:
             now = api.up(spec, timeout=timeout, wait=False)
+    if wait and not now.already and warmed(now):
+        console.say(warmed(now))
     if as_json:
         console.document(now)
+    elif explain:
+        console.show(*explanation(now))
     elif not quiet:
         _show(console, now, time.perf_counter() - begun, wait)
     raise typer.Exit(ExitCode.DEGRADED if wait and not now.healthy else ExitCode.OK)
-
-
-class Follower:
-    """Hears the events of a start: trouble is said, all else moves the meter."""
-
-    def __init__(self, console: Console, meter: Meter) -> None:
-        self._console, self._meter = console, meter
-        self._waiting: dict[str, None] = {}  # units that are not ready, in the order in which they began
-        self._said: set[str] = set()
-
-    def __call__(self, event: Event) -> None:
-        """One event."""
-        if event.detail and (event.state in views.UNWELL or event.kind == "phase"):
-            self._once(f"{event.name} {event.state}: {event.detail}")
-        if event.kind == "unit" and event.state == "ready":
-            self._waiting.pop(event.name, None)
-        elif event.kind == "unit":
-            self._waiting[event.name] = None
-        text = f"waiting for: {', '.join(self._waiting)}" if self._waiting else ""
-        note = f"{event.ready}/{event.total} ready, {event.elapsed_s:.1f} s"
-        self._meter.update(text, event.ready, event.total, note)
-
-    def _once(self, text: str) -> None:
-        """A crash loop says the same again and again."""
-        if text not in self._said:
-            self._said.add(text)
-            self._console.say(text)
 
 
 def _show(console: Console, now: FleetStatus, seconds: float, waited: bool) -> None:
@@ -135,7 +131,9 @@ def _foreground(console: Console, spec: FleetSpec) -> ExitCode:
         console.say(f"{event.elapsed_s:8.2f} s  {event.ready}/{event.total}  {words}{detail}")
 
     with speaking(speak):
-        api.foreground(spec, hear)
+        number = api.foreground(spec, hear)
     if fatal is not None:
         raise NautilusError("The fleet could not start.", fatal.detail, f"nautilus logs {fatal.name}")
-    return ExitCode.INTERRUPTED if told else ExitCode.OK
+    if told or number == signal.SIGINT:
+        return ExitCode.INTERRUPTED
+    return ExitCode.TERMINATED if number else ExitCode.OK

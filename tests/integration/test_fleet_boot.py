@@ -90,6 +90,8 @@ def test_a_part_of_the_fleet_then_more(one: ToyFleet) -> None:
     assert more.already and {e.name for e in more.wanted} == {"feed", "risk", "lone"} and more.healthy
     with pytest.raises(UnknownName, match="Did you mean 'lone'"):
         one.up("lonely")
+    rest = one.up()
+    assert rest.already and {e.name for e in rest.wanted} == {"feed", "risk", "lone", "plan"} and rest.healthy
 
 
 def test_what_cannot_start_says_why_and_leaves_nothing(one: ToyFleet) -> None:

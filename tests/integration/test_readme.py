@@ -25,7 +25,7 @@ COMMANDS = [
     for line in block.splitlines()
     if line.startswith("$ nautilus")
 ]
-LONG = ("stress flash-crash", "stress run")  # missions take minutes: the dry run checks their arguments
+LIGHT = ("stress list",)  # every other mission takes minutes: the dry run checks its arguments
 
 
 def every_command() -> Iterator[str]:
@@ -66,7 +66,7 @@ def test_each_command_of_the_readme_runs(tmp_path: Path) -> None:
     try:
         for command in COMMANDS:
             words = shlex.split(command, comments=True)[1:]
-            if " ".join(words[:2]) in LONG:
+            if words[0] == "stress" and " ".join(words[:2]) not in LIGHT and "--dry-run" not in words:
                 words.append("--dry-run")
             done = subprocess.run([nautilus, *words], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
             assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"

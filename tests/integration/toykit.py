@@ -19,10 +19,16 @@ from pathlib import Path
 
 from engines.wire.beat import Beats, Pulse
 from engines.wire.health import HealthReport
+from engines.wire.leash import HALT, RESUME
 from engines.wire.settings import Settings, from_env
 from engines.wire.state import EngineState
 
-HABITS = ("crash", "permanent", "deaf", "stall", "never-ready", "flood", "children", "degraded", "crash-once", "clean")
+HABITS = (
+    "crash", "permanent", "deaf", "stall", "never-ready", "flood", "torrent", "children", "degraded", "crash-once",
+    "clean", "segfault", "fat", "slow-boot", "orders", "stubborn", "stuck",
+)  # fmt: skip
+_WORDS = {HALT: "told to halt", RESUME: "resumed", b"": "halted"}
+FAT_BYTES = 60_000_000
 
 
 def write_package(root: Path, engines: dict[str, dict[str, object]], package: str = "toys") -> Path:
@@ -76,6 +82,11 @@ def run(name: str) -> int:
     if "crash-once" in habits:
         path.write_text("")
         return 3
+    if "segfault" in habits:
+        faulthandler.enable()
+        faulthandler._sigsegv()  # type: ignore[attr-defined]
+    if "slow-boot" in habits:
+        time.sleep(0.4)
     if "permanent" in habits:
         return 78
     if "clean" in habits:
@@ -113,6 +124,9 @@ class _Toy:
         self.name, self.settings, self.habits = name, settings, habits
         self.beats = Beats(settings.beat_file, settings.beat_slot + 1)
         self.told = False
+        self.halted = False
+        self.orders = 2 if "orders" in habits or "stubborn" in habits else 0
+        self.fat = bytearray(os.urandom(1000) * (FAT_BYTES // 1000)) if "fat" in habits else b""
         signal.signal(signal.SIGTERM, signal.SIG_IGN if "deaf" in habits else self._stop)
         port = int(next(line for line in _manifest(name) if line.startswith("port")).split("=")[1])
         self.port = port + settings.port_offset
@@ -131,23 +145,40 @@ class _Toy:
             stalled = "stall" in self.habits and time.monotonic() - born > 0.3
             if not stalled:
                 self._beat(EngineState.STARTING if "never-ready" in self.habits else EngineState.READY)
+            if "stuck" in self.habits and self._marked("stick"):
+                ctypes.PyDLL(None).sleep(600)  # in C, and the interpreter's lock is held
+            if "torrent" in self.habits:
+                sys.stdout.write(("x" * 119 + "\n") * 80_000)
+                continue
             if "flood" in self.habits:
                 sys.stdout.write("x" * 119 + "\n" * 1)
                 sys.stdout.write(("x" * 119 + "\n") * 20_000)
             ready, _, _ = select.select([self.server, self.settings.control_fd], [], [], 0.05)
-            if self.settings.control_fd in ready:
-                note(self.settings.state, self.name, f"halted {time.monotonic()}")
+            if self.settings.control_fd in ready and not self._hear(os.read(self.settings.control_fd, 1)):
                 return 0
             if self.server in ready:
                 self._answer()
         note(self.settings.state, self.name, f"stopped {time.monotonic()}")
         return 0
 
+    def _marked(self, name: str) -> bool:
+        return (self.settings.state / name).exists()
+
+    def _hear(self, word: bytes) -> bool:
+        """A word of the supervisor; False when it is gone."""
+        note(self.settings.state, self.name, f"{_WORDS[word]} {time.monotonic()}")
+        self.halted = word == HALT
+        if self.halted and "stubborn" not in self.habits:
+            self.orders = 0
+        return word != b""
+
     def _beat(self, state: EngineState) -> None:
         if "degraded" in self.habits:
             state = EngineState.DEGRADED
+        if self.halted:
+            state = EngineState.HALTED
         now = time.monotonic_ns()
-        self.beats.write(self.settings.beat_slot, Pulse(os.getpid(), state, now, now, 0))
+        self.beats.write(self.settings.beat_slot, Pulse(os.getpid(), state, now, now, 0, self.orders))
 
     def _answer(self) -> None:
         import msgspec

@@ -1,18 +1,23 @@
 """What holds for every command: help, names, error documents, cheap start."""
 
 import json
+import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import Result
 
 from nautilus_cli.app import Root, app
+from nautilus_cli.exits import ExitCode
 
 Type = Callable[..., Result]
+SCRIPT = Path(sys.executable).with_name("nautilus")
 HEAVY = ("numpy", "duckdb", "rich", "msgspec", "psutil", "matplotlib", "pandas", "numba", "subprocess", "asyncio")
 
 
@@ -97,6 +102,61 @@ def test_listing_the_commands_imports_none_of_them() -> None:
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert "nautilus_cli.app" in out
     assert not [name for name in out if name.partition(".")[0] in HEAVY or name.startswith("nautilus_cli.commands")]
+
+
+def complete(line: str, word: int) -> list[str]:
+    """What bash would offer."""
+    asked = {"_NAUTILUS_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(word)}
+    done = subprocess.run([SCRIPT], env=os.environ | asked, capture_output=True, text=True, check=False)
+    return done.stdout.split()
+
+
+def test_the_shell_completes_commands_options_and_engines() -> None:
+    assert complete("nautilus wa", 1) == ["wait"]
+    assert complete("nautilus report ver", 2) == ["verify"]
+    assert complete("nautilus logs --si", 2) == ["--since"]
+    assert complete("nautilus why ma", 2) == ["marketdata"]
+    assert complete("nautilus logs bus-", 2) == ["bus-main", "bus-market"]
+    assert complete("nautilus wait --for s", 3) == ["stopped"]
+
+
+def test_completion_is_installed(tmp_path: Path) -> None:
+    env = os.environ | {"HOME": str(tmp_path), "SHELL": "/bin/bash"}
+    subprocess.run([SCRIPT, "--install-completion", "bash"], env=env, capture_output=True, check=True)
+    shown = subprocess.run([SCRIPT, "--show-completion", "bash"], env=env, capture_output=True, text=True, check=True)
+    (script,) = tmp_path.glob(".bash_completions/*")
+    assert "complete_bash" in script.read_text() and "complete_bash" in shown.stdout
+
+
+def coloured(*words: str, **env: str) -> bool:
+    """Whether a command whose standard error is a terminal paints it."""
+    ours, theirs = pty.openpty()
+    plain = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TERM")}
+    try:
+        subprocess.run([SCRIPT, *words], env={**plain, "TERM": "xterm", **env}, stderr=theirs, check=False)
+        return b"\x1b[" in os.read(ours, 65_536)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_colour_is_for_terminals_that_want_it(home: Path) -> None:
+    assert coloured("status")
+    assert not coloured("status", "--no-color") and not coloured("--no-color", "status")
+    assert not coloured("status", NO_COLOR="1") and not coloured("status", TERM="dumb")
+    assert coloured("status", NO_COLOR=""), "an empty NO_COLOR asks for nothing"
+
+
+def test_what_follows_two_dashes_is_no_option(nautilus: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "")
+    assert nautilus("restart", "--", "--no-color").exit_code == 3 and os.environ["NO_COLOR"] == ""
+    assert nautilus("status", "--no-color").exit_code == 3 and os.environ["NO_COLOR"] == "1"
+
+
+def test_the_exit_codes_are_in_the_help(nautilus: Type) -> None:
+    listed = nautilus("--help").stdout
+    for code in ExitCode:
+        assert f"    {code.value:<4} " in listed, code
 
 
 def test_health_needs_no_heavy_module() -> None:

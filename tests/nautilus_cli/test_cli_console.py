@@ -4,6 +4,7 @@ import io
 import itertools
 import json
 import sys
+from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -93,15 +94,36 @@ def test_a_meter_moves_only_in_a_terminal(monkeypatch: pytest.MonkeyPatch, env: 
     assert out.getvalue() == ""
 
 
-def test_watch_shows_again_and_again(capsys: pytest.CaptureFixture[str]) -> None:
+def ticking() -> Callable[[], int]:
+    """Numbers, and Ctrl-C instead of the fourth."""
     ticks = itertools.count()
 
-    def look() -> tuple[str, ...]:
+    def look() -> int:
         tick = next(ticks)
         if tick == 3:
             raise KeyboardInterrupt
-        return (f"look {tick}",)
+        return tick
 
-    with pytest.raises(KeyboardInterrupt):
-        Console().watch(look, 0.0)
-    assert capsys.readouterr().out.split() == ["look", "0", "look", "1", "look", "2"]
+    return look
+
+
+def test_watch_shows_again_and_again_until_ctrl_c(capsys: pytest.CaptureFixture[str]) -> None:
+    Console().watch(ticking(), lambda tick: (f"look {tick}",), 0.0, False)
+    assert capsys.readouterr().out == "look 0\n\nlook 1\n\nlook 2\n\n"
+    Console().watch(ticking(), lambda tick: (f"look {tick}",), 0.0, True)
+    assert capsys.readouterr().out == "0\n1\n2\n"
+
+
+def test_watch_moves_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = Terminal()
+    monkeypatch.setattr("sys.stdout", out)
+    Console(env={"TERM": "xterm"}).watch(ticking(), lambda tick: (f"look {tick}",), 0.0, False)
+    shown = out.getvalue()
+    assert "look 2" in shown and "\x1b[2K" in shown, "lines are written over"
+
+
+def test_what_would_steer_a_terminal_is_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    strange = "\x1b[31mred\x1b[0m\x07 \x1b]0;title\tb\x9b2J"
+    assert Console().printable(strange) == strange, "a file gets what was written"
+    monkeypatch.setattr("sys.stdout", Terminal())
+    assert Console().printable(strange) == "red ]0;title\tb2J"

@@ -15,7 +15,7 @@ from engines.wire import bundle
 from engines.wire.errors import NotRunning
 from engines.wire.manifest import Manifest
 from nautilus_cli.commands import doctor
-from nautilus_cli.diagnosis import host, product
+from nautilus_cli.diagnosis import clocks, graphics, host, packages, places, product
 from nautilus_cli.diagnosis.finding import Finding, perform
 
 Type = Callable[..., Result]
@@ -37,7 +37,7 @@ def test_files(hard: int, status: str) -> None:
     [(2026, 1e-5, 1e-9, "ok"), (1970, 0.0, 1e-9, "fail"), (2026, -0.2, 1e-9, "warn"), (2026, 0.0, 1e-3, "warn")],
 )
 def test_clock(year: int, drift: float, resolution: float, status: str) -> None:
-    found = host.judge_clock(year, drift, resolution)
+    found = clocks.judge_clock(year, drift, resolution)
     assert found.status == status and bool(found.fix) is (status != "ok")
 
 
@@ -45,29 +45,55 @@ def test_graphics_asks_the_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     tool = tmp_path / "nvidia-smi"
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
-    assert host.graphics().detail.startswith("none (no nvidia-smi")
+    assert graphics.graphics(tmp_path).detail.startswith("none (no nvidia-smi")
+    (tmp_path / "nvidia0").touch()
+    found = graphics.graphics(tmp_path)
+    assert found.status == "warn" and found.detail.startswith("nvidia0 is there") and found.fix
     tool.write_text("#!/bin/sh\necho 'NVIDIA H200, 570.1, 143771 MiB'\n")
     tool.chmod(0o755)
-    assert host.graphics() == Finding("gpu", "ok", "NVIDIA H200, 570.1, 143771 MiB")
+    assert graphics.graphics(tmp_path) == Finding("gpu", "ok", "NVIDIA H200, 570.1, 143771 MiB")
     tool.write_text("#!/bin/sh\necho 'driver mismatch' >&2\nexit 9\n")
-    assert host.graphics().status == "warn" and "driver mismatch" in host.graphics().detail
+    assert graphics.graphics(tmp_path).status == "warn" and "driver mismatch" in graphics.graphics(tmp_path).detail
+
+
+@pytest.mark.parametrize(("kept", "status"), [(True, "ok"), (None, "ok"), (False, "warn")])
+def test_clock_sync(kept: bool | None, status: str) -> None:
+    found = clocks.judge_synchronisation(kept)
+    assert found.status == status and bool(found.fix) is (status != "ok")
 
 
 def test_packages() -> None:
     there = {"numpy": "2.4.6", "redis": "7.9"}
     wanted = ["numpy>=2.1", 'pytest>=8; extra == "dev"', "uvloop>=0.21; sys_platform != 'win32'", "redis>=8.0"]
-    found = product.judge_packages(wanted, there.get)
+    found = packages.judge_packages(wanted, there.get, {})
     assert found.status == "fail" and found.detail == "uvloop is missing; redis 7.9 is older than 8.0"
-    assert product.judge_packages(wanted[:2], there.get) == Finding("packages", "ok", "numpy 2.4.6")
+    assert packages.judge_packages(wanted[:2], there.get, {}) == Finding("packages", "ok", "1 there: numpy 2.4.6")
+
+
+def test_packages_against_the_constraints() -> None:
+    pins = packages.pinned("numpy==2.4.6\nPy_Yaml==1.0 ; python_version > '3'\n# x==1\nflask>=2\n")
+    assert pins == {"numpy": "2.4.6", "py-yaml": "1.0"}
+    there = {"numpy": "2.4.6", "py.yaml": "1.1"}
+    found = packages.judge_packages(["numpy>=2"], there.get, pins)
+    assert found == Finding("packages", "ok", "1 there as tested: numpy 2.4.6")
+    found = packages.judge_packages(["numpy>=2", "py.yaml"], there.get, pins)
+    assert found.status == "warn" and found.detail == "2 there, but py.yaml 1.1 (tested with 1.0)" and found.fix
 
 
 def test_ports_name_who_holds_them(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         taken = Manifest(name="taken", title="Taken", port=port)
-        monkeypatch.setattr(product.manifest, "discover", lambda: (taken,))
+        monkeypatch.setattr("engines.wire.manifest.discover", lambda: (taken,))
         found = product.engine_ports("default")
     assert found.status == "warn" and f"taken {port}: pid " in found.detail and "--port-offset" in found.fix
+
+
+def test_ports_are_moved_by_the_offset(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    monkeypatch.setattr("engines.fleet.ports.free", lambda _host, port: port != 12_000)
+    monkeypatch.setattr("engines.wire.manifest.discover", lambda: (Manifest(name="a", title="A", port=9000),))
+    assert product.engine_ports("default").detail == "1 free on 127.0.0.1, 9000-9000"
+    assert product.engine_ports("default", 3000).status == "warn"
 
 
 def test_ports_of_the_running_fleet_are_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +106,7 @@ def test_ports_of_the_running_fleet_are_no_trouble(monkeypatch: pytest.MonkeyPat
     with socket.create_server(("127.0.0.1", 0)) as server:
         Engine.port = server.getsockname()[1]
         taken = Manifest(name="taken", title="Taken", port=Engine.port)
-        monkeypatch.setattr(product.manifest, "discover", lambda: (taken,))
+        monkeypatch.setattr("engines.wire.manifest.discover", lambda: (taken,))
         monkeypatch.setattr(api, "status", lambda _name: Now())
         assert product.engine_ports("default") == Finding("ports", "ok", "1 held by the running fleet 'default'")
 
@@ -105,23 +131,34 @@ def test_bundled_data(tmp_path: Path) -> None:
 
 
 def test_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "(will be made)" in product.state_folder(tmp_path / "a" / "b").detail
+    assert "(will be made)" in places.state_folder(tmp_path / "a" / "b").detail
 
     def refuse(**_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("tempfile.TemporaryFile", refuse)
-    found = product.state_folder(tmp_path)
+    found = places.state_folder(tmp_path)
     assert found.status == "fail" and "Permission denied" in found.detail and "NAUTILUS_HOME" in found.fix
 
 
 def test_runtime_folder(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    assert product.runtime_folder(folder).status == "ok"
+    assert places.runtime_folder("default", folder).status == "ok"
     folder.mkdir(mode=0o700)
-    assert product.runtime_folder(folder).status == "ok"
+    assert places.runtime_folder("default", folder).status == "ok"
     folder.chmod(stat.S_IRWXU | stat.S_IROTH)
-    assert product.runtime_folder(folder).status == "fail"
+    assert places.runtime_folder("default", folder).status == "fail"
+
+
+def test_a_runtime_folder_too_deep_for_sockets() -> None:
+    found = places.runtime_folder("default", Path("/" + "x" * 81))
+    assert found.status == "fail" and "socket paths of 108 bytes of at most 107" in found.detail
+    assert places.runtime_folder("default", Path("/" + "x" * 80)).status == "ok"
+
+
+def test_the_environment_is_told_by_name_only() -> None:
+    found = places.environment({"NAUTILUS_TOKEN": "sekrit", "PATH": "/bin", "NO_COLOR": "1"})
+    assert found.detail == "set: NAUTILUS_TOKEN, NO_COLOR (names only)"
 
 
 def test_a_check_that_crashes_has_found_nothing_out() -> None:
@@ -150,7 +187,7 @@ def test_doctor_that_finds_a_fault(nautilus: Type, monkeypatch: pytest.MonkeyPat
         "b": lambda: Finding("b", "warn", "so so", "nurse b"),
         "c": lambda: Finding("c", "fail", "broken", "mend c"),
     }
-    monkeypatch.setattr(doctor, "checks", lambda _fleet: found)
+    monkeypatch.setattr(doctor, "checks", lambda _fleet, _offset: found)
     shown = nautilus("doctor")
     assert (
         shown.exit_code == 1
@@ -161,10 +198,18 @@ def test_doctor_that_finds_a_fault(nautilus: Type, monkeypatch: pytest.MonkeyPat
     assert nautilus("doctor").exit_code == 0
 
 
+def test_what_was_found_is_wrapped_to_be_pasted(nautilus: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"a": lambda: Finding("a", "ok", "word " * 30)}
+    monkeypatch.setattr(doctor, "checks", lambda _fleet, _offset: found)
+    lines = nautilus("doctor").stdout.splitlines()
+    assert max(len(line) for line in lines) <= 100 and "\x1b" not in "".join(lines)
+    assert " ".join(" ".join(lines[3:]).split()) == "a ok " + ("word " * 30).strip()
+
+
 def test_not_running_is_no_fault_of_ports(monkeypatch: pytest.MonkeyPatch) -> None:
     def none(_name: str) -> None:
         raise NotRunning("No fleet is running.")
 
     monkeypatch.setattr(api, "status", none)
-    monkeypatch.setattr(product.ports, "free", lambda _host, _port: True)
+    monkeypatch.setattr("engines.fleet.ports.free", lambda _host, _port: True)
     assert product.engine_ports("default").status == "ok"

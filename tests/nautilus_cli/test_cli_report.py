@@ -9,7 +9,7 @@ import pytest
 from typer.testing import Result
 
 from reports import chain
-from reports.history import HISTORY
+from reports.records import HISTORY
 from tests.reports.conftest import build, finish, payloads, write_payloads
 
 Type = Callable[..., Result]
