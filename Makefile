@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: mission test lint types contracts bench clean
+.PHONY: mission test lint types contracts bench soak clean
 
 mission: $(STAMP)
 	$(BIN)/nautilus stress flash-crash --exit-zero
@@ -24,6 +24,9 @@ contracts: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks
+
+soak: $(VENV)/.dev
+	$(BIN)/python -m tests.soak --kills 500
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

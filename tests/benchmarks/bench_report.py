@@ -16,7 +16,7 @@ from typing import TypeVar
 import msgspec
 
 from reports import records, runs, summary
-from reports.history import HISTORY
+from reports.records import HISTORY
 from reports.seal import MANIFEST, seal
 from reports.verify import verify
 from stress.history import History, stamp
