@@ -1,7 +1,7 @@
 """The two buses: where their servers come from, how they are configured, and whether they work.
 
-Main keeps its streams in an append-only file; market lives in memory only.  Neither evicts: out of memory is
-back-pressure.  The configuration, password included, goes in through standard input.
+Both keep their streams in append-only files: a killed bus comes back with all that it had acknowledged.  Neither
+evicts: out of memory is back-pressure.  The configuration, password included, goes in through standard input.
 """
 
 import importlib.util
@@ -133,7 +133,8 @@ def configuration(bus: Bus, folder: Path) -> str:
         "requirepass": _quoted(where.password),
         "dir": _quoted(str(folder)),
         "save": '""',
-        "appendonly": "yes" if bus.name == "main" else "no",
+        "appendonly": "yes",
+        "auto-aof-rewrite-min-size": "256mb",  # a rewrite forks and competes with the engines
         "appendfsync": "no",  # survives the death of any process; a power loss may cost the last seconds
         "maxmemory": _MAXMEMORY,
         "maxmemory-policy": "noeviction",

@@ -64,7 +64,7 @@ def test_main_keeps_its_streams_over_a_kill_and_market_takes_none_with_it(
             kept.append(link.ask("XLEN", "orders"))
     for identity in second:
         finish(identity, signal.SIGTERM)
-    assert kept == [100, 0]
+    assert kept == [100, 100]
 
 
 def test_the_password_is_needed_and_shows_nowhere(where: Folders, pair: tuple[Bus, ...]) -> None:
