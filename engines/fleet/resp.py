@@ -98,6 +98,31 @@ class Connection:
             raise BusError(f"The bus at {self.address.public} refuses {command[0]!r}.", str(reply))
         return reply
 
+    def say(self, *command: str | bytes | int) -> None:
+        """Send a command whose reply `answered` will find.
+
+        Raises:
+            BusError: the server is gone.
+        """
+        try:
+            self._socket.setblocking(False)
+            self._socket.sendall(hiredis.pack_command(command))  # type: ignore[arg-type] # as above
+        except OSError as error:
+            raise BusError(f"The bus at {self.address.public} does not listen.", str(error)) from error
+
+    def answered(self) -> bool:
+        """Whether a reply has come, without waiting.  A connection that has ended has none."""
+        try:
+            self._socket.setblocking(False)
+            data = self._socket.recv(65_536)
+        except OSError:
+            return False
+        self._reader.feed(data)
+        try:
+            return self._reader.gets() is not False
+        except hiredis.ProtocolError:
+            return False
+
     def close(self) -> None:
         """Hang up."""
         with contextlib.suppress(OSError):
@@ -133,6 +158,42 @@ class Connection:
             return link
         except OSError as error:
             raise BusError(f"The bus at {where.public} cannot be reached.", str(error)) from error
+
+
+class Pulse:
+    """Asks a server again and again whether it is alive, and never waits for the answer."""
+
+    def __init__(self, address: Address, every_s: float = 0.5, connect_s: float = 0.2) -> None:
+        self._address, self._every_s, self._connect_s = address, every_s, connect_s
+        self._link: Connection | None = None
+        self._asked_at = 0.0
+        self._waiting_since: float | None = None
+
+    def silent_s(self, now: float, since: float) -> float:
+        """Seconds for which an answer is due, counted from `since` at the earliest; 0 when none is."""
+        if self._link is not None and self._link.answered():
+            self._waiting_since = None
+        if now - self._asked_at >= self._every_s and (self._link is None or self._waiting_since is None):
+            self._asked_at = now
+            self._ask(now)
+        return 0.0 if self._waiting_since is None else max(0.0, now - max(self._waiting_since, since))
+
+    def close(self) -> None:
+        """Hang up, and forget."""
+        if self._link is not None:
+            self._link.close()
+        self._link, self._waiting_since = None, None
+
+    def _ask(self, now: float) -> None:
+        try:
+            self._link = self._link or Connection(self._address, self._connect_s)
+            self._link.say("PING")
+        except BusError:
+            waiting = self._waiting_since
+            self.close()
+            self._waiting_since = waiting
+        if self._waiting_since is None:
+            self._waiting_since = now
 
 
 def round_trip(address: Address, timeout_s: float) -> None:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from engines.fleet import buses, ports, process
+from engines.fleet import buses, ports, process, resp
 from engines.fleet.child import single_threaded
 from engines.fleet.facts import Starvation
 from engines.fleet.folders import Folders
@@ -27,6 +27,7 @@ SPARE_SLOTS = 256  # heartbeats of engines that `reload` adds
 # Fields of a record that its manifest gives.
 DECLARED = ("after", "restart", "crash_limit", "window_s", "boot_s", "grace_s")
 _SUSPECT_S = 0.3  # from then on a silent engine's waits for a core are measured
+BUS_STALL_S = 5.0
 BUS_BOOT_S = 60.0  # an append-only file of gigabytes takes its time
 
 
@@ -193,24 +194,31 @@ class BusUnit:
         self.started_at = 0.0
         self._folders = folders
         self._env = env
+        self._pulse = resp.Pulse(bus.address)
 
     def launch(self) -> int:
         """Start its server."""
+        self._pulse.close()
         self.started_at = time.monotonic()
         return buses.launch(self.bus, buses.find_server(self._env), self._folders)
 
     def release(self) -> None:
         """A bus has no gate."""
 
-    def observe(self, _now: float, _since: float) -> tuple[EngineState | None, float]:
-        """Ready once an entry made the round trip; its end is seen by its process."""
-        if self.record.state is EngineState.STARTING and not buses.working(self.bus):
-            return None, 0.0
-        return EngineState.READY, 0.0
+    def observe(self, now: float, since: float) -> tuple[EngineState | None, float]:
+        """Ready once an entry made the round trip; its end is seen by its process.
+
+        One that does not answer PING is silent from BUS_STALL_S on: a long pipeline or a slow disk is no stall.
+        """
+        if self.record.state is EngineState.STARTING:
+            return (EngineState.READY, 0.0) if buses.working(self.bus) else (None, 0.0)
+        silent = self._pulse.silent_s(now, since)
+        return EngineState.READY, silent if silent >= BUS_STALL_S else 0.0
 
     def signal(self, number: int) -> None:
-        """SIGTERM to the server itself, SIGKILL to its whole group."""
-        _signal(self.identity, number)
+        """SIGTERM to the server itself, SIGKILL to its whole group; a server writes no dump of its stacks."""
+        if number != signal.SIGUSR1:
+            _signal(self.identity, number)
 
     def say(self, _word: bytes) -> None:
         """A bus does not listen."""
@@ -219,7 +227,8 @@ class BusUnit:
         """A bus has no heartbeat."""
 
     def ended(self) -> None:
-        """Nothing is held."""
+        """Hang up."""
+        self._pulse.close()
         self.identity = None
 
 

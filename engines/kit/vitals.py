@@ -16,7 +16,7 @@ from engines.kit.service import Front, Metrics
 from engines.wire.beat import Beats, Pulse
 from engines.wire.bus import Bus
 from engines.wire.errors import BusError
-from engines.wire.health import Acceleration, BusHealth, Check, HealthReport, Status
+from engines.wire.health import BusHealth, Check, HealthReport, Status
 from engines.wire.state import EngineState
 
 S = TypeVar("S")
@@ -145,7 +145,7 @@ class Vitals(Generic[S]):
             features=tuple(self._engine.features(self._unit.state)),
             counters=self.counters(),
             data_sources=tuple(self._engine.data_sources),
-            acceleration=Acceleration(),
+            acceleration=self._engine.acceleration(),
             bus=BusHealth(
                 connected=self.consumer is not None and self.consumer.connected,
                 lag=self.consumer.lag if self.consumer else 0,
@@ -156,7 +156,7 @@ class Vitals(Generic[S]):
     def _status(self, state: EngineState) -> Status:
         if self.lost or self._runtime.halted.is_set():
             return "halted"
-        if state == EngineState.STARTING and self._pulse.ready_ns == 0 and self.front is None:
+        if state == EngineState.STARTING and self._pulse.ready_ns == 0:
             return "starting"
         return "degraded" if self._failing else "healthy"
 

@@ -219,6 +219,22 @@ def test_a_killed_bus_comes_back_with_its_streams(fleet: ToyFleet) -> None:
         assert link.ask("XLEN", "orders") == 1
 
 
+def test_a_hung_bus_is_replaced_and_keeps_its_streams(fleet: ToyFleet) -> None:
+    now = fleet.up()
+    market = buses.declare(fleet.where, buses.load_secrets(fleet.where.secrets), {})[1]
+    with resp.Connection(market.address, 2.0) as link:
+        link.ask("XADD", "trades", "*", "n", 1)
+    hung = now.buses[1].pid
+    assert hung is not None
+    os.kill(hung, signal.SIGSTOP)
+    fleet.until(
+        lambda: fleet.status().buses[1].restarts == 1 and fleet.status().buses[1].state == "ready", "market is back"
+    )
+    assert "silent" in fleet.status().buses[1].cause
+    with resp.Connection(market.address, 2.0) as link:
+        assert link.ask("XLEN", "trades") == 1
+
+
 def test_a_bus_that_cannot_start_ends_the_fleet_and_says_why(fleet: ToyFleet) -> None:
     fleet.state.mkdir(parents=True)
     fleet.state.chmod(0o700)

@@ -2,12 +2,13 @@
 
 import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from engines.fleet import resp
-from engines.fleet.resp import Address, Connection
+from engines.fleet.resp import Address, Connection, Pulse
 from engines.wire.errors import BusError
 
 
@@ -45,6 +46,33 @@ def test_round_trip_and_commands(valkey_url: str) -> None:
         assert link.ask("ECHO", "x" * 300_000) == b"x" * 300_000
         with pytest.raises(BusError, match="refuses 'XADD'"):
             link.ask("XADD", "a", "0-0", "b", "c")
+
+
+def test_a_pulse_of_a_server_that_answers_is_never_silent(valkey_url: str) -> None:
+    pulse = Pulse(resp.parse(valkey_url), every_s=0.01)
+    seen = []
+    for _ in range(20):
+        seen.append(pulse.silent_s(time.monotonic(), 0.0))
+        time.sleep(0.05)
+    pulse.close()
+    assert max(seen) < 1.0
+    assert seen.count(0.0) > 0
+
+
+def test_a_pulse_of_a_server_that_says_nothing_grows_silent(tmp_path: Path) -> None:
+    path = tmp_path / "mute.sock"
+    with socket.socket(socket.AF_UNIX) as mute:
+        mute.bind(str(path))
+        mute.listen()
+        pulse = Pulse(Address(path=str(path)))
+        assert pulse.silent_s(10.0, 0.0) == 0.0
+        assert pulse.silent_s(13.0, 0.0) == 3.0
+        assert pulse.silent_s(14.0, 12.0) == 2.0  # the asker itself was suspended until 12
+        pulse.close()
+        assert pulse.silent_s(14.1, 0.0) == 0.0  # a new question
+        pulse.close()
+    gone = Pulse(Address(path=str(tmp_path / "none.sock")))
+    assert (gone.silent_s(1.0, 0.0), gone.silent_s(4.0, 0.0)) == (0.0, 3.0)
 
 
 def test_nobody_listens(tmp_path: Path) -> None:
