@@ -1,8 +1,11 @@
-"""Reading ``samples.parquet``: one row a second per process and one for the host."""
+"""Reading ``samples.parquet``: some rows a second for the host, its cores and devices, and each process."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
 
 from reports.seal import SAMPLES
 
@@ -19,8 +22,25 @@ COLUMNS: Mapping[str, str] = {
     "threads": "BIGINT",
     "memory_used_bytes": "BIGINT",
 }
-"""Column types of the file. ``scope`` is 'process' or 'host'; what a row did not measure is NULL. A process's
-``cpu_percent`` is of one core, the host's of all."""
+"""Columns that the figures need, and their types; a file may hold more. What a row did not measure is NULL.
+
+``scope`` is 'host', 'process', 'core', 'disk', 'link' or 'gpu'. A process's ``cpu_percent`` is of one core, the host's
+of all; the process named 'sampler' is the thread that took the samples.
+"""
+
+MORE: Mapping[str, str] = {
+    "cpu_s": "DOUBLE",
+    "frequency_mhz": "DOUBLE",
+    "voluntary_switches": "BIGINT",
+    "involuntary_switches": "BIGINT",
+    "in_bytes": "BIGINT",
+    "out_bytes": "BIGINT",
+    "gpu_percent": "DOUBLE",
+}
+"""Columns that newer files hold as well. All but the two of the moment (``frequency_mhz`` of a core, ``gpu_percent``)
+count up, from the process's begin or the host's. Context switches are the main thread's, which runs an engine's event
+loop. Bytes are read and written (disk), received and sent (link).
+"""
 
 
 @dataclass(frozen=True)
@@ -53,34 +73,40 @@ def read_samples(folder: Path) -> Samples | None:
 
     try:
         with duckdb.connect() as db:
-            rows = db.read_parquet(str(path)).select(*COLUMNS).fetchall()
+            table = db.read_parquet(str(path)).select(*COLUMNS).fetchnumpy()
     except duckdb.Error:
         return None
-    table = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
-    host = [row for row in table if row["scope"] == "host"]
-    names = sorted({str(row["name"]) for row in table if row["scope"] == "process"})
+    host = table["scope"] == "host"
+    process = table["scope"] == "process"
+    names = sorted({str(name) for name in table["name"][process]})
     return Samples(
-        _mean([row["cpu_percent"] for row in host]),
-        _max([row["memory_used_bytes"] for row in host]),
-        tuple(_process(name, [r for r in table if r["scope"] == "process" and r["name"] == name]) for name in names),
+        _mean(table["cpu_percent"][host]),
+        _max(table["memory_used_bytes"][host]),
+        tuple(
+            _process(name, {key: table[key][process & (table["name"] == name)] for key in COLUMNS}) for name in names
+        ),
     )
 
 
-def _process(name: str, rows: list[dict[str, object]]) -> ProcessUse:
+Values = npt.NDArray[np.generic]  # masked where the file has NULL
+
+
+def _process(name: str, rows: Mapping[str, Values]) -> ProcessUse:
     return ProcessUse(
         name,
-        len(rows),
-        _mean([row["cpu_percent"] for row in rows]),
-        _max([row["rss_bytes"] for row in rows]),
-        _max([row["fds"] for row in rows]),
-        _max([row["threads"] for row in rows]),
+        len(rows["name"]),
+        _mean(rows["cpu_percent"]),
+        _max(rows["rss_bytes"]),
+        _max(rows["fds"]),
+        _max(rows["threads"]),
     )
 
 
-def _mean(values: list[object]) -> float | None:
-    present = [value for value in values if isinstance(value, float)]
-    return sum(present) / len(present) if present else None
+def _mean(values: Values) -> float | None:
+    present = np.ma.compressed(values)
+    return float(present.mean()) if present.size else None
 
 
-def _max(values: list[object]) -> int | None:
-    return max((value for value in values if isinstance(value, int)), default=None)
+def _max(values: Values) -> int | None:
+    present = np.ma.compressed(values)
+    return int(present.max()) if present.size else None

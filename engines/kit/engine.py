@@ -10,7 +10,7 @@ from engines.kit.consumer import Unit
 from engines.kit.hops import Hops
 from engines.kit.runtime import Runtime
 from engines.wire.bus import Bus, Ledger
-from engines.wire.health import Check
+from engines.wire.health import Acceleration, Check
 from engines.wire.messages import Body, Envelope
 
 S = TypeVar("S")
@@ -59,7 +59,7 @@ class Engine(Generic[S]):
     matter need; an observer may be replayed from an older one, its repeated outputs being suppressed.
     `hold`, for engines that send orders: told to hold them back (True) it withdraws the open ones and sends no more
     until it is told otherwise (False); like `step` it changes the state and returns what to publish.  `open_orders`:
-    how many it knows of that have not ended.
+    how many it knows of that have not ended.  `acceleration`: what its heaviest kernel was last computed with.
     """
 
     name: str
@@ -74,6 +74,7 @@ class Engine(Generic[S]):
     open_orders: Callable[[S], int] = lambda _: 0
     features: Callable[[S], Sequence[str]] = lambda _: ()
     counters: Callable[[S], Mapping[str, int]] = lambda _: {}
+    acceleration: Callable[[], Acceleration] = Acceleration
     data_sources: Sequence[str] = field(default=())
     warm: Callable[[], None] = lambda: None
     unit: "UnitFactory[S] | None" = None  # None: a Processor

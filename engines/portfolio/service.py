@@ -12,6 +12,7 @@ from litestar.params import FromQuery, QueryParameter
 from engines.kit.engine import Engine
 from engines.kit.runtime import Runtime
 from engines.portfolio import weights
+from engines.portfolio.acceleration import covariances
 from engines.portfolio.model import State, initial, step
 from engines.wire import bundle
 from engines.wire.health import Check
@@ -49,7 +50,7 @@ def efficient(
     window: Window = 250,
     asof: FromQuery[dt.date | None] = None,
 ) -> weights.Weights:
-    return weights.efficient(symbols.split(","), method, window, asof)
+    return weights.efficient(symbols.split(","), method, window, asof, covariances())
 
 
 def pnl_of(state: State) -> Pnl:
@@ -87,7 +88,10 @@ def _checks(runtime: Runtime[State]) -> Sequence[Check]:
     """The account's identity: its equity has changed by exactly its gains."""
     account = runtime.state.account
     gap = account.equity() - account.opening - account.gain()
-    return [Check("accounts", "fail" if gap else "ok", f"equity - opening - gains = {gap / PRICE_SCALE:.4f}")]
+    return [
+        Check("accounts", "fail" if gap else "ok", f"equity - opening - gains = {gap / PRICE_SCALE:.4f}"),
+        Check("acceleration", "ok", covariances().detail()),
+    ]
 
 
 def _features(state: State) -> Sequence[str]:
@@ -100,9 +104,10 @@ def _counters(state: State) -> Mapping[str, int]:
 
 
 def _warm() -> None:
-    """Read the bars that are asked for most before the first request would have to."""
+    """Read the bars that are asked for most, and compile what is to be compiled: a request would wait for it."""
     for symbol in ("AAPL", "GOOG", "IBM", "MSFT"):
         bundle.bars(symbol)
+    weights.efficient(("AAPL", "IBM", "MSFT"), "minimum-variance", 250, None, covariances())
 
 
 engine = Engine(
@@ -114,6 +119,7 @@ engine = Engine(
     checks=_checks,
     features=_features,
     counters=_counters,
+    acceleration=lambda: covariances().report(),
     data_sources=("fills and trades of the live bus", "bundled daily bars"),
     warm=_warm,
 )

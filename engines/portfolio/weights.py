@@ -5,7 +5,7 @@ Returns are simple, close to close, adjusted, on the days that all symbols share
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import msgspec
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engines.wire import bundle
+from engines.wire.covariance import covariance as sample_covariance
 from engines.wire.errors import DataError, UsageError
 
 Floats = npt.NDArray[np.float64]
@@ -71,12 +72,6 @@ def _shared(dates: Sequence[bundle.Dates], count: int) -> bundle.Dates:
     return days[-count:]
 
 
-def covariance_of(sample: Floats) -> Floats:
-    """Sample covariance (ddof 1) of returns (days x symbols)."""
-    centred = sample - sample.mean(axis=0)
-    return centred.T @ centred / (len(sample) - 1)
-
-
 def solve(covariance: Floats, mean: Floats, method: Method) -> Floats:
     """Weights for a covariance matrix and mean returns.
 
@@ -117,10 +112,19 @@ def risk_parity(covariance: Floats) -> Floats:
     return np.array([value / total for value in x])
 
 
-def efficient(symbols: Sequence[str], method: Method, window: int, asof: dt.date | None) -> Weights:
-    """Weights of `symbols` and what they would have had; raises what `returns` and `solve` raise."""
+def efficient(
+    symbols: Sequence[str],
+    method: Method,
+    window: int,
+    asof: dt.date | None,
+    compute: Callable[[Floats], Floats] = sample_covariance,
+) -> Weights:
+    """Weights of `symbols` and what they would have had; raises what `returns` and `solve` raise.
+
+    `compute` makes the sample covariance of returns (days x symbols).
+    """
     sample = returns(symbols, window, asof)
-    covariance, means = covariance_of(sample), sample.mean(axis=0)
+    covariance, means = compute(sample), sample.mean(axis=0)
     weights = solve(covariance, means, method)
     marginal = covariance @ weights
     variance = float(weights @ marginal)

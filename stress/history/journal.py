@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from engines.wire.errors import NautilusError
-from reports.history import HISTORY
-from reports.records import AnyRecord, encode
+from reports.records import HISTORY, AnyRecord, encode
 
 _PIPE_BYTES = 1 << 20
 _CLOSE_S = 30.0

@@ -80,7 +80,7 @@ def test_an_export_holds_every_message_and_tick_of_the_run_and_no_other(tmp_path
     assert list(names) == [("SPX", "AAPL", "ES")[k] for k in given["symbol"]]
     for column in ("ts", "side", "price", "size"):
         np.testing.assert_array_equal(rows[column], given[column])
-    text = duckdb.execute(f"SELECT json->>'detail' FROM '{files[0]}' LIMIT 1").fetchone()
+    text = duckdb.connect().execute(f"SELECT json->>'detail' FROM '{files[0]}' LIMIT 1").fetchone()
     assert text == ("é",)
 
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.portfolio.weights import covariance_of, efficient, returns, risk_parity, solve
+from engines.portfolio.weights import efficient, returns, risk_parity, solve
 from engines.wire import bundle
+from engines.wire.covariance import covariance
 from engines.wire.errors import DataError, UsageError
 
 FOUR = ["AAPL", "GOOG", "IBM", "MSFT"]
@@ -61,7 +62,7 @@ def test_the_tangency_portfolio_has_the_highest_sharpe_ratio() -> None:
 
 def test_the_sample_covariance_is_numpys() -> None:
     sample = returns(FOUR, 250, END)
-    assert covariance_of(sample) == pytest.approx(np.cov(sample, rowvar=False), rel=1e-12)
+    assert covariance(sample) == pytest.approx(np.cov(sample, rowvar=False), rel=1e-12)
 
 
 def test_what_is_served_is_consistent() -> None:

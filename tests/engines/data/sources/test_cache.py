@@ -57,7 +57,7 @@ def test_a_table_comes_back_as_it_was(tmp_path: Path) -> None:
 
 def test_duckdb_reads_the_file_and_the_sidecar_has_the_provenance(tmp_path: Path) -> None:
     path = cache_at(tmp_path).save(REQUEST, table())
-    assert duckdb.sql(f"SELECT date, count FROM '{path}'").fetchall()[1] == (dt.date(1066, 10, 14), -2)
+    assert duckdb.connect().sql(f"SELECT date, count FROM '{path}'").fetchall()[1] == (dt.date(1066, 10, 14), -2)
     (sidecar,) = (tmp_path / "fred").glob("*.json")
     entry = json.loads(sidecar.read_text())
     assert entry["schema"] == "nautilus.cache/1"

@@ -1,0 +1,1 @@
+"""What this machine is, what it uses while it works, and which of its devices computes what fastest."""
