@@ -20,7 +20,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     rounds = [bench.run(options.seconds) for _ in range(options.rounds)]
-    print(f"{options.rounds} rounds, {options.seconds:g} s of publishing in each mode, append-only file on (main)")
+    print(f"{options.rounds} rounds, {options.seconds:g} s of publishing in each mode, servers set up as the fleet's")
     for modes in zip(*(each.modes for each in rounds), strict=True):
         print(line(modes))
     print(peer(rounds))
@@ -41,7 +41,7 @@ def line(modes: tuple[Mode, ...]) -> str:
     if target is not None:
         verdict = f"; {target.text}: met in {sum(m.target.met for m in modes if m.target)} of {len(modes)}"
     return (
-        f"{modes[0].title}: median {rate:,.0f}/s of {', '.join(f'{mode.per_s:,.0f}' for mode in modes)}, "
+        f"{modes[0].title}: median {rate:,.0f}/s ({'; '.join(f'{mode.per_s:,.0f}' for mode in modes)}), "
         f"{sum(each.published for each in counts):,} published, {lost:,} lost; p50 {p50:.2f}, p99 {p99:.2f} ms{verdict}"
     )
 
