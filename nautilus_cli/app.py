@@ -51,12 +51,14 @@ class Root(LazyGroup):
         "Missions and reports": {
             "stress": Entry("stress", "Drive a fleet through market stress and record what happens."),
             "report": Entry("report", "List, show, render and verify the runs of missions."),
+            "prune": Entry("prune", "Delete old runs, logs, crash bundles, caches and stores, by quotas."),
         },
         "Market data": {
             "data": Entry("data", "The bundled prices, your own files, and the external sources."),
         },
         "This machine": {
             "doctor": Entry("doctor", "Check what the fleet needs of this machine."),
+            "profile": Entry("profile", "Measure what this machine and its devices can do."),
             "config": Entry("config", "Show the settings in force, and where each comes from."),
             "init": Entry("init", "Begin an engine or a mission of your own."),
             "units": Entry("units", "Write a service manager's unit for the fleet."),

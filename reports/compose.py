@@ -1,6 +1,6 @@
 """From figures and verdicts to a Report: the documented sections in their order, as far as measured."""
 
-from reports import criteria, sections, sections_faults, sections_run
+from reports import criteria, sections, sections_faults, sections_roles, sections_run
 from reports.conclusions import conclusions
 from reports.consistency import check
 from reports.criteria import Judged, Verdict
@@ -25,8 +25,11 @@ def compose(data: RunData) -> Report:
         sections.executive_summary(history, figures),
         _achievements(judged),
         sections.engine_health(history, figures),
+        *sections_roles.data_sources(history),
         *sections.flash_crash(history, figures),
+        *sections_roles.high_frequency(history, figures),
         *sections.buses(history, figures),
+        *sections_roles.backtesting(history, figures),
         *sections_faults.faults(history, figures),
         _criteria(judged),
         sections_run.benchmarks(figures),

@@ -5,8 +5,21 @@ from dataclasses import dataclass
 
 from reports.history import History
 from reports.latency import Logs, merge
-from reports.measures import bus
-from reports.records import Alert, Generator, Halt, Hop, Ledger, LoadSummary, Memory, Observer
+from reports.measures import bus, speed
+from reports.records import (
+    Alert,
+    BacktestResult,
+    Backtests,
+    Generator,
+    Halt,
+    Hop,
+    Ledger,
+    LoadSummary,
+    Memory,
+    Observer,
+    SearchStep,
+    Source,
+)
 
 LAG_TOLERANCE = 0.01
 """Relative: an HDR log keeps three significant digits, a record may state the exact percentile."""
@@ -29,6 +42,9 @@ def check(history: History, logs: Logs) -> list[Disagreement]:
         *_hops(history.of(Hop), logs),
         *_memory(history.of(Memory)),
         *_observers(history),
+        *_sources(history.of(Source)),
+        *_search(history.of(SearchStep), logs),
+        *_backtests(history),
     ]
 
 
@@ -99,6 +115,47 @@ def _memory(records: list[Memory]) -> Iterator[Disagreement]:
 
 def _observers(history: History) -> Iterator[Disagreement]:
     for observer in history.of(Observer):
-        recorded = len(history.of(Halt)) if observer.subject == "halts" else len(history.of(Alert))
+        events: list[Halt] | list[Alert] = history.of(Halt) if observer.subject == "halts" else history.of(Alert)
+        recorded = sum(event.mono_ns <= observer.mono_ns for event in events)
         if observer.seen != recorded:
             yield Disagreement("halts", f"{observer.subject}: {observer.seen} seen, {recorded} recorded")
+
+
+def _sources(records: list[Source]) -> Iterator[Disagreement]:
+    for record in records:
+        if record.status in {"LIVE", "SIMULATED"} and record.simulated is not (record.status == "SIMULATED"):
+            whom = "a simulator was" if record.simulated else "the source itself was"
+            yield Disagreement("sources", f"{record.name}: {record.status}, but {whom} asked")
+
+
+def _search(steps: list[SearchStep], logs: Logs) -> Iterator[Disagreement]:
+    for step in steps:
+        name = f"{step.phase}/{step.number}"
+        if step.scheduled != step.done + step.errors:
+            yield Disagreement("search", f"{name}: {step.scheduled} due, but {step.done} done, {step.errors} in error")
+        found, lag = speed.latency(step, logs)
+        if found is None or lag is None:
+            if step.scheduled:
+                yield Disagreement("search", f"{name}: its logs do not hold its {step.scheduled} requests")
+            continue
+        for what, stated, logged in (("p99", step.p99_ms, found.p99_ms), ("lag p99", step.lag_p99_ms, lag.p99_ms)):
+            if abs(logged - stated) > max(LAG_TOLERANCE * logged, 0.01):
+                yield Disagreement("search", f"{name}: {what} is {stated} ms in the record, {logged} ms in its log")
+        late = speed.void(step.p99_ms, step.lag_p99_ms)
+        held = not late and step.errors == 0 and step.p99_ms < step.limit_ms
+        if (step.void, step.ok) != (late, held):
+            yield Disagreement("search", f"{name}: its verdict does not follow from its own figures")
+
+
+def _backtests(history: History) -> Iterator[Disagreement]:
+    results = history.of(BacktestResult)
+    accounts = history.of(Backtests)
+    for account in accounts:
+        own = [result for result in results if result.phase == account.phase]
+        counts = [sum(result.outcome == outcome for result in own) for outcome in ("succeeded", "rejected", "failed")]
+        counted = (len(own), *counts, sum(result.runs for result in own))
+        stated = (account.executed, account.succeeded, account.rejected, account.failed, account.runs)
+        if stated != counted:
+            yield Disagreement("backtests", f"{account.phase}: {stated} in the account, {counted} over its requests")
+    for phase in sorted({result.phase for result in results} - {account.phase for account in accounts}):
+        yield Disagreement("backtests", f"{phase}: has requests, but no account")

@@ -62,11 +62,16 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A criterion's value (None: unknown), the figures behind it, and its target where the run sets it."""
+    """A criterion's value (None: unknown), the figures behind it, and its target where the run sets it.
+
+    ``lacking``: what the host lacks, so that a miss is NOT AVAILABLE; ``spoilt``: why it is missed whatever the value.
+    """
 
     value: float | None
     figures: tuple[Figure, ...]
     target: float | None = None
+    lacking: str = ""
+    spoilt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +120,9 @@ def _worst(pattern: str, worst: Callable[[list[float]], float]) -> Callable[[Cas
 
 
 def _alive(case: Case) -> Measured:
-    figure = case.figures["fleet.alive_at_end"]
+    """At the end; in a run that injects faults, before the first of them, which recovery judges."""
+    before = "fleet.alive_before_faults"
+    figure = case.figures[before if before in case.figures.by_id else "fleet.alive_at_end"]
     return Measured(figure.number, (figure,), target=float(len(case.run.engines)))
 
 
@@ -150,6 +157,50 @@ def _generator(case: Case) -> Measured:
     return Measured(lag_ms, tuple(used), target=limit)
 
 
+def _sources(case: Case) -> Measured:
+    live, lacking, asked = (case.figures[f"sources.{name}"] for name in ("live", "lacking", "asked"))
+    numbers = [figure.number for figure in (live, lacking, asked)]
+    if any(number is None for number in numbers):
+        return Measured(None, (live, lacking, asked))
+    all_lacking = (live.number or 0) + (lacking.number or 0) == asked.number
+    why = "each source that is not live has no key here, or is not reached" if all_lacking else ""
+    return Measured(live.number, (live, lacking, asked), lacking=why)
+
+
+def _all_of(case: Case, start: str, end: str) -> tuple[Figure, ...]:
+    return tuple(figure for figure in case.figures if figure.id.startswith(start) and figure.id.endswith(end))
+
+
+def _fast(case: Case) -> Measured:
+    """The lowest of the searches' rates, missed when the server erred with the operations in flight."""
+    rates, errors = _all_of(case, "search.", ".best_rps"), _all_of(case, "inflight.", ".server_errors")
+    known = [figure.number for figure in (*rates, *errors) if figure.number is not None]
+    if not rates or not errors or len(known) < len(rates) + len(errors):
+        return Measured(None, (*rates, *errors))
+    total = sum(known[len(rates) :])
+    spoilt = f"{total:.0f} server errors with the operations in flight" if total else ""
+    return Measured(min(known[: len(rates)]), (*rates, *errors), spoilt=spoilt)
+
+
+def _in_flight(case: Case) -> Measured:
+    """The phase farthest below the operations that it was to keep in flight; nineteen of twenty are enough."""
+    means, wanted = _all_of(case, "inflight.", ".mean"), _all_of(case, "inflight.", ".operations")
+    pairs = [(mean.number, goal.number) for mean, goal in zip(means, wanted, strict=True)]
+    known = [(mean / goal, mean, _HELD * goal) for mean, goal in pairs if mean is not None and goal]
+    if not known or len(known) < len(pairs):
+        return Measured(None, (*means, *wanted))
+    _, held, target = min(known)
+    return Measured(held, (*means, *wanted), target=target)
+
+
+def _backtests(case: Case) -> Measured:
+    names = ("wrong", "unexpected", "checked")
+    wrong, unexpected, checked = figures = tuple(case.figures[f"backtests.{name}"] for name in names)
+    if not checked.number or wrong.number is None or unexpected.number is None:
+        return Measured(None, figures)
+    return Measured(wrong.number + unexpected.number, figures)
+
+
 def _hop(case: Case) -> Measured:
     figures = tuple(
         figure for figure in case.figures if figure.id.startswith("hop.") and figure.id.endswith(".tick-to-risk.p99_ms")
@@ -157,6 +208,8 @@ def _hop(case: Case) -> Measured:
     numbers = [figure.number for figure in figures if figure.number is not None]
     return Measured(max(numbers) if numbers and len(numbers) == len(figures) else None, figures)
 
+
+_HELD = 0.95  # of the operations that were to be in flight
 
 RULES: dict[str, Rule] = {
     "engines-alive": Rule("Flash-crash resilience: engines alive", "engines", "equal", None, _alive),
@@ -182,7 +235,24 @@ RULES: dict[str, Rule] = {
         "Faults not seen to be injected or healed", "faults", "equal", 0.0, _figure("faults.unproven"), rig=True
     ),
     "recovery-p95": Rule("Recovery from faults, p95", "s", "at most", 3.0, _figure("recovery.regain_p95_s")),
+    "supervisor-recovery": Rule(
+        "Recovery from the supervisor's end", "s", "at most", 6.0, _figure("recovery.supervisor_worst_s")
+    ),
     "healthy-at-end": Rule("Engines healthy at the end", "engines", "equal", None, _healthy_at_end),
+    "data-sources": Rule("External data sources connected", "sources", "at least", 8.0, _sources, "sources"),
+    "connectors": Rule(
+        "Connectors proven against simulators", "sources", "at least", 8.0, _figure("sources.simulated"), "sources"
+    ),
+    "hft": Rule(
+        "High-frequency trading under extreme load: highest rate in time, no server error in flight",
+        "requests/s",
+        "at least",
+        5000.0,
+        _fast,
+        "search",
+    ),
+    "in-flight": Rule("Operations kept in flight", "operations", "at least", None, _in_flight, "load", rig=True),
+    "backtests-correct": Rule("Backtests wrong or unexpected", "requests", "equal", 0.0, _backtests, "backtests"),
     "tick-to-risk": Rule("Tick to risk, p99", "ms", "at most", None, _hop, "hops", informational=True),
 }
 
@@ -236,6 +306,10 @@ def _judge(
     if rule.informational and wanted.target is None:
         return None
     verdict, note = _verdict(rule, measured.value, target)
+    if verdict is Verdict.MISSED and measured.lacking:
+        verdict, note = Verdict.NOT_AVAILABLE, measured.lacking
+    elif verdict <= Verdict.ACHIEVED and measured.spoilt:
+        verdict, note = Verdict.MISSED, measured.spoilt
     contrary = [item.words for item in disagreements if item.subject == rule.subject]
     if contrary and verdict < Verdict.INVALID:
         verdict, note = Verdict.INVALID, f"records disagree: {contrary[0]}"

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass, field
 
+from reports.errors import ReportError
 from reports.records import HISTORY
 
 Value = float | int | str | None
@@ -37,6 +38,10 @@ class Figure:
         return self.value if isinstance(self.value, int | float) else None
 
 
+class TwiceError(ReportError, ValueError):
+    """Two figures have one name."""
+
+
 @dataclass(frozen=True)
 class Figures:
     """Figures by id; asking for one that nobody computed gives an UNKNOWN one."""
@@ -45,11 +50,15 @@ class Figures:
 
     @classmethod
     def of(cls, figures: Iterable[Figure]) -> "Figures":
-        """Collect; raises ValueError when two figures share an id."""
+        """Collect; raises TwiceError when two figures share an id."""
         by_id: dict[str, Figure] = {}
         for figure in figures:
             if figure.id in by_id:
-                raise ValueError(f"two figures are called {figure.id}")
+                raise TwiceError(
+                    f"two figures are called {figure.id}",
+                    "The records name something twice, or one thing as if it were part of another.",
+                    "Read the records that bear this name in history.jsonl",
+                )
             by_id[figure.id] = figure
         return cls(by_id)
 

@@ -1,19 +1,21 @@
 """Reading a run's history back: all that is whole, and in words what is not."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import msgspec
 
-from reports import chain
+from reports import chain, seal
 from reports.bulk import Levels, Loads, Probes
 from reports.errors import ReportError
 from reports.records import HISTORY, SCHEMA_VERSION, AnyRecord, End, Health, Level, Load, Phase, Record, Run, decode
 
 R = TypeVar("R", bound=Record)
+SLACK_NS = 1_000_000_000
+"""Records of concurrent parts of a run may be written so much later than others that were stamped after them."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,16 @@ class History:
     levels: Levels = field(default_factory=Levels)
     broken: str | None = None
     problems: tuple[str, ...] = ()
+    folder: Path | None = None
 
     def of(self, kind: type[R]) -> list[R]:
         """All records of a kind, in order; none of the bulk kinds."""
         return list(cast(list[R], self._by_kind.get(kind, [])))
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of each record file of the run folder, by path: what a report was made from."""
+        return {} if self.folder is None else seal.digests(self.folder)
 
     @cached_property
     def _by_kind(self) -> dict[type[Record], list[AnyRecord]]:
@@ -59,7 +67,7 @@ class History:
         if self.broken is not None:
             return self.broken
         if self.problems:
-            return f"{len(self.problems)} lines are no records, the first: {self.problems[0]}"
+            return f"{len(self.problems)} lines do not hold, the first: {self.problems[0]}"
         if self.end is None:
             return "the record has no end"
         if self.end.status != "complete":
@@ -73,11 +81,12 @@ def read(folder: Path) -> History:
     path = folder / HISTORY
     try:
         with path.open("rb") as file:
-            return _collect(file)
-    except FileNotFoundError as error:
+            return replace(_collect(file), folder=folder)
+    except OSError as error:
+        missing = isinstance(error, FileNotFoundError)
         raise ReportError(
-            what=f"{folder.name} is no run folder.",
-            why=f"It holds no {HISTORY}.",
+            what=f"{folder.name} is no run folder." if missing else f"Cannot read {HISTORY} of {folder.name}.",
+            why=f"It holds no {HISTORY}." if missing else f"{error.strerror or type(error).__name__}.",
             next_step="List the runs with: nautilus report list",
         ) from error
 
@@ -90,7 +99,7 @@ def _collect(lines: Iterator[bytes]) -> History:
     first: AnyRecord | None = None
     record: AnyRecord | None = None
     broken: str | None = None
-    number = 0
+    number = latest = 0
     for payload in chain.walk(lines):
         if isinstance(payload, chain.Broken):
             rest = "it is the last line" if payload.tail else f"{1 + sum(1 for _ in lines)} lines after it are not read"
@@ -102,10 +111,15 @@ def _collect(lines: Iterator[bytes]) -> History:
         except msgspec.DecodeError as error:
             problems.append(f"{HISTORY} line {number}: {error}")
             continue
+        if isinstance(found, Run) and record is not None:
+            problems.append(f"{HISTORY} line {number}: another run record")
+        elif isinstance(record, End):
+            problems.append(f"{HISTORY} line {number}: a record after the end")
         record = found
         first = first or record
-        if record.mono_ns < first.mono_ns:
-            problems.append(f"{HISTORY} line {number}: its clock is before the run's start")
+        if record.mono_ns < max(first.mono_ns, latest - SLACK_NS):
+            problems.append(f"{HISTORY} line {number}: its clock went back")
+        latest = max(latest, record.mono_ns)
         take = bulk.get(type(record))
         if take is not None:
             take(record)

@@ -43,11 +43,15 @@ class CriterionTarget(_Part, frozen=True, kw_only=True):
 
 
 class HaltKey(_Part, frozen=True, kw_only=True):
-    """What identifies a halt for the comparison of declared and observed ones."""
+    """What identifies a halt for the comparison of declared and observed ones; ``day``: YYYY-MM-DD of the market.
+
+    Days are compared when every declared halt has one.
+    """
 
     kind: str
     level: int | None = None
     symbol: str | None = None
+    day: str | None = None
 
 
 class LedgerKey(_Part, frozen=True, kw_only=True):
@@ -306,7 +310,10 @@ class Alert(Record, frozen=True, kw_only=True):
 
 
 class Observer(Record, frozen=True, kw_only=True):
-    """Someone listened to a subject for the whole run and saw ``seen`` events: what makes an absence a fact."""
+    """Someone listened to a subject since the run's start and has seen ``seen`` events: an absence is a fact then.
+
+    The last one counts; each counts what was recorded before it.
+    """
 
     subject: Literal["halts", "alerts"]
     seen: Count
@@ -354,6 +361,83 @@ class Recovery(Record, frozen=True, kw_only=True):
     drained_ns: Count | None = None
 
 
+class Source(Record, frozen=True, kw_only=True):
+    """What an external source of data answered.  ``simulated``: a simulator of its protocol was asked in its place."""
+
+    phase: str
+    name: str
+    title: str
+    simulated: bool
+    status: Literal["LIVE", "SIMULATED", "NOT_CONFIGURED", "UNREACHABLE", "ERROR"]
+    round_trip_ms: Amount | None = None
+    rows: Count | None = None
+    newest: str | None = None
+    detail: str = ""
+
+
+class InFlight(Record, frozen=True, kw_only=True):
+    """A phase was to keep so many operations unanswered for its first ``seconds``."""
+
+    phase: str
+    operations: Count
+    seconds: Count
+
+
+class SearchStep(Record, frozen=True, kw_only=True):
+    """One rate that a search tried, after its warm-up; ``errors`` are failed or unsent requests.
+
+    void: the generator's lag was over max(5 ms, a tenth of the p99), so that it proves nothing; ok: not void, no error
+    and a p99 below ``limit_ms``.  All requests are in ``hlogs``, the generator's lag is in ``lag_hlog``.
+    """
+
+    phase: str
+    number: Count
+    rate_rps: Amount
+    seconds: Amount
+    scheduled: Count
+    done: Count
+    errors: Count
+    limit_ms: Amount
+    p99_ms: Amount
+    lag_p99_ms: Amount
+    ok: bool
+    void: bool
+    hlogs: list[str]
+    lag_hlog: str
+    hlog_unit: HlogUnit = "us"
+
+
+class Backtests(Record, frozen=True, kw_only=True):
+    """The account of a phase of backtests; ``runs`` counts those within sweeps one by one."""
+
+    phase: str
+    concurrency: Count
+    seconds: Amount
+    executed: Count
+    succeeded: Count
+    rejected: Count
+    failed: Count
+    runs: Count
+
+
+class BacktestResult(Record, frozen=True, kw_only=True):
+    """One request for backtests: what should come of it, what came, and ``reason`` where it was refused or failed.
+
+    ``independent``: what an own computation gives of ``values``; empty where it was not computed.
+    """
+
+    phase: str
+    number: Count
+    request: str
+    wanted: Literal["succeeded", "rejected"]
+    outcome: Literal["succeeded", "rejected", "failed"]
+    reason: str = ""
+    milliseconds: Amount
+    runs: Count
+    values: dict[str, float] = {}
+    independent: dict[str, float] = {}
+
+
 class Memory(Record, frozen=True, kw_only=True):
     """Proportional set size of the fleet's processes, by process name."""
 
@@ -378,6 +462,7 @@ class End(Record, frozen=True, kw_only=True):
 AnyRecord = (
     Run | Host | Phase | Boot | FleetBoot | Health | Calibration | Load | LoadSummary | Generator | Connections
     | Ledger | Hop | Tape | Level | Halt | Alert | Observer | FleetEvent | Fault | Recovery | Memory | Unavailable | End
+    | Source | InFlight | SearchStep | Backtests | BacktestResult
 )  # fmt: skip
 
 _decoder: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)

@@ -1,13 +1,13 @@
 """The second path to the verdicts: the criteria's rules written again as a table over recounted figures."""
 
-import json
 from collections import Counter
 from collections.abc import Callable
 
-from reports import recount_hdr
-from reports.recount import PER_MS, Database, Number
+from reports import recount_hdr, recount_roles
+from reports.recount import PER_MS
+from reports.recount_figures import Number, failures, gone, loaded_phases
 from reports.recount_hdr import HdrLogs
-from reports.recount_sql import DISAGREEMENTS
+from reports.recount_rows import Fields, Rows
 
 ORDER = ("EXCEEDED", "ACHIEVED", "NOT AVAILABLE", "UNKNOWN", "INVALID", "MISSED")
 _FIXED: dict[str, tuple[str, str, float, str]] = {
@@ -20,6 +20,8 @@ _FIXED: dict[str, tuple[str, str, float, str]] = {
     "recovery-complete": ("recovery.missing", "=", 0.0, ""),
     "faults-proven": ("faults.unproven", "=", 0.0, ""),
     "recovery-p95": ("recovery.regain_p95_s", "<=", 3.0, ""),
+    "supervisor-recovery": ("recovery.supervisor_worst_s", "<=", 6.0, ""),
+    "connectors": ("sources.simulated", ">=", 8.0, "sources"),
     "pss": ("fleet.pss_peak_bytes", "<=", 1.2e9, "memory"),
 }
 """Criteria over one figure: figure, comparison, target, the records whose disagreement makes it INVALID."""
@@ -31,20 +33,20 @@ Found = tuple[float | None, str, float | None, str]
 class Verdicts:
     """Recomputes verdicts from recounted figures and the raw history."""
 
-    def __init__(self, logs: HdrLogs, db: Database, figures: dict[str, Number]) -> None:
+    def __init__(self, logs: HdrLogs, rows: Rows, figures: dict[str, Number]) -> None:
+        """Raises KeyError when the history does not begin with a run."""
         self._logs = logs
-        self._db = db
+        self._rows = rows
         self._figures = figures
-        self._run = json.loads(str(db.execute("SELECT j FROM run").fetchall()[0][0]))
-        self._phases = [str(row[0]) for row in db.execute("SELECT name FROM loaded_phases ORDER BY n").fetchall()]
+        self._run = rows.of("run")[0]
+        self._phases = loaded_phases(rows)
         self._whole = self._is_whole()
         self._contrary = self._disagreeing()
-        lacking = db.execute("SELECT j->>'criterion', j->>'why' FROM h WHERE type = 'unavailable' ORDER BY n")
-        self._lacking = {str(name): str(why) for name, why in lacking.fetchall()}
+        self._lacking = {record["criterion"]: record["why"] for record in rows.of("unavailable")}
 
     def all(self) -> dict[str, tuple[str, float | None, float | None]]:
         """Verdict, measured value and target of each criterion that the run judges."""
-        found = {wanted["id"]: self._judge(wanted["id"], wanted["target"]) for wanted in self._run["criteria"]}
+        found = {wanted["id"]: self._judge(wanted["id"], wanted.get("target")) for wanted in self._run["criteria"]}
         return {name: item for name, item in found.items() if item is not None}
 
     def overall(self) -> str:
@@ -80,8 +82,12 @@ class Verdicts:
             "=": lambda a, b: a == b,
         }
         if not tests[comparison](value, target):
-            return "INVALID" if name in {"generator-valid", "faults-proven"} else "MISSED"
-        if comparison == "=" or name == "generator-valid":
+            if name == "data-sources" and value + self._number("sources.lacking") == self._value("sources.asked"):
+                return "NOT AVAILABLE"
+            return "INVALID" if name in {"generator-valid", "faults-proven", "in-flight"} else "MISSED"
+        if name == "hft" and any(self._values("inflight.", ".server_errors")):
+            return "MISSED"
+        if comparison == "=" or name in {"generator-valid", "in-flight"}:
             return "ACHIEVED"
         if name == "availability":
             twice = 100.0 - value <= (100.0 - target) / 2
@@ -94,7 +100,8 @@ class Verdicts:
             figure, comparison, target, subject = _FIXED[name]
             return self._value(figure), comparison, target, subject
         if name == "engines-alive":
-            return self._value("fleet.alive_at_end"), "=", float(len(self._run["engines"])), ""
+            when = "before_faults" if "fleet.alive_before_faults" in self._figures else "at_end"
+            return self._value(f"fleet.alive_{when}"), "=", float(len(self._run["engines"])), ""
         if name in {"healthy-at-end", "generator-valid"}:
             return self._healthy() if name == "healthy-at-end" else self._generator()
         if name == "connections":
@@ -108,7 +115,36 @@ class Verdicts:
         if name == "tick-to-risk":
             hops = [key for key in self._figures if key.startswith("hop.") and key.endswith(".tick-to-risk.p99_ms")]
             return _all([self._value(key) for key in hops], max), "<=", None, "hops"
+        return self._find_role(name)
+
+    def _find_role(self, name: str) -> Found | None:
+        """The criteria of sources, speed and backtests."""
+        if name == "data-sources":
+            known = _all([self._value(f"sources.{part}") for part in ("live", "lacking", "asked")], min)
+            return None if known is None else self._value("sources.live"), ">=", 8.0, "sources"
+        if name == "hft":
+            rates, errors = self._values("search.", ".best_rps"), self._values("inflight.", ".server_errors")
+            some = _all(rates, min) if _all(errors, sum) is not None else None
+            return some, ">=", 5000.0, "search"
+        if name == "in-flight":
+            means, goals = self._values("inflight.", ".mean"), self._values("inflight.", ".operations")
+            pairs = zip(means, goals, strict=True)
+            shares = [mean / goal if mean is not None and goal else None for mean, goal in pairs]
+            least = _all(shares, min)
+            if least is None:
+                return None, ">=", None, "load"
+            place = shares.index(least)
+            return means[place], ">=", 0.95 * (goals[place] or 0.0), "load"
+        if name == "backtests-correct":
+            wrong = [self._value("backtests.wrong"), self._value("backtests.unexpected")]
+            return _all(wrong, sum) if self._value("backtests.checked") else None, "=", 0.0, "backtests"
         return None
+
+    def _values(self, start: str, end: str) -> list[float | None]:
+        return [self._value(key) for key in self._figures if key.startswith(start) and key.endswith(end)]
+
+    def _number(self, name: str) -> float:
+        return self._value(name) or 0.0
 
     def _healthy(self) -> Found:
         states = [self._figures.get(f"engine.{engine}.status_at_end") for engine in self._run["engines"]]
@@ -130,31 +166,61 @@ class Verdicts:
         return value if isinstance(value, float) else None
 
     def _is_whole(self) -> bool:
-        last = self._db.execute("SELECT j->>'status' FROM the_end").fetchall()
-        uneven = self._db.execute(
-            "SELECT name FROM phase GROUP BY name HAVING count(*) FILTER (event = 'start') <> "
-            "count(*) FILTER (event = 'end')"
-        ).fetchall()
-        return [row[0] for row in last] == ["complete"] and not uneven
+        last = self._rows.last
+        depth = Counter[str]()
+        for record in self._rows.of("phase"):
+            depth[record["name"]] += 1 if record["event"] == "start" else -1
+        return (last["type"], last.get("status")) == ("end", "complete") and not any(depth.values())
 
     def _disagreeing(self) -> set[str]:
-        found = {name for name, query in DISAGREEMENTS.items() if self._db.execute(query).fetchall()[0][0]}
-        for hlog, scheduled in self._db.execute("SELECT hlog, scheduled FROM load_summary").fetchall():
-            total = self._logs.counts(str(hlog))
-            if total is not None and total.total() != scheduled:
-                found.add("load")
-        for hlog, count in self._db.execute("SELECT hlog, count FROM hop").fetchall():
-            total = self._logs.counts(str(hlog))
-            if total is not None and total.total() != count:
-                found.add("hops")
-        query = "SELECT lag_hlog, hlog_unit, lag_p50_ms, lag_p99_ms, lag_max_ms FROM generator"
-        for hlog, unit, *stated in self._db.execute(query).fetchall():
-            total = self._logs.counts(str(hlog))
-            for rank, said in zip((50.0, 99.0, 100.0), stated, strict=True) if total else ():
-                logged = recount_hdr.percentile(total or Counter(), rank) / PER_MS[str(unit)]
-                if abs(logged - float(str(said))) > max(0.01 * logged, 0.01):
-                    found.add("load")
-        return found
+        checks = {
+            "load": self._load_differs() or self._lag_differs(),
+            "bus": any(
+                row["lost"] != gone(row)
+                or row["deliveries"] != row["processed_unique"] + row["dead_lettered"] + row["redeliveries"]
+                for row in self._rows.of("ledger")
+            ),
+            "memory": any(
+                record["pss_bytes_total"] != sum(record["per_process"].values()) for record in self._rows.of("memory")
+            ),
+            "halts": any(record["seen"] != self._recorded(record) for record in self._rows.of("observer")),
+            "hops": any(self._logged(record["hlog"], record["count"]) for record in self._rows.of("hop")),
+        }
+        checks |= recount_roles.disagreements(self._rows, self._logs)
+        return {name for name, differs in checks.items() if differs}
+
+    def _recorded(self, observer: Fields) -> int:
+        """Events of an observer's subject up to it."""
+        events = self._rows.of("halt" if observer["subject"] == "halts" else "alert")
+        return len([event for event in events if event["mono_ns"] <= observer["mono_ns"]])
+
+    def _logged(self, name: str, stated: int) -> bool:
+        """Whether a log is there and holds another number of values."""
+        total = self._logs.counts(name)
+        return total is not None and total.total() != stated
+
+    def _load_differs(self) -> bool:
+        seconds = self._rows.loads
+        for record in self._rows.of("load_summary"):
+            own = seconds.get((record["phase"], record["engine"]), [0, 0, 0, 0, 0])
+            told = [record["scheduled"], record["sent"], record["done"], failures(record), record["unsent"]]
+            if told != own or record["scheduled"] != record["done"] + failures(record) + record["unsent"]:
+                return True
+            if self._logged(record["hlog"], record["scheduled"]):
+                return True
+        return bool(seconds.keys() - {(record["phase"], record["engine"]) for record in self._rows.of("load_summary")})
+
+    def _lag_differs(self) -> bool:
+        for record in self._rows.of("generator"):
+            total = self._logs.counts(record["lag_hlog"])
+            if not total:
+                continue
+            logged = recount_hdr.percentiles(total, (50.0, 99.0, 100.0))
+            per_ms = PER_MS[record.get("hlog_unit", "us")]
+            for value, name in zip(logged, ("lag_p50_ms", "lag_p99_ms", "lag_max_ms"), strict=True):
+                if abs(value / per_ms - record[name]) > max(0.01 * value / per_ms, 0.01):
+                    return True
+        return False
 
 
 def _all(values: list[float | None], fold: Callable[[list[float]], float]) -> float | None:

@@ -1,10 +1,13 @@
 """A Report as JSON: every figure with its evidence, every criterion; stable field order, finite numbers."""
 
+import math
+from collections.abc import Iterator
 from typing import TypedDict
 
 import msgspec
 
 from reports.criteria import Judged
+from reports.errors import ReportError
 from reports.figures import Evidence, Figure, Value
 from reports.model import Report
 from reports.records import Phase
@@ -64,10 +67,11 @@ class RunJson(TypedDict):
 
 
 class ResultsJson(TypedDict):
-    """Schema ``nautilus.results/1``."""
+    """Schema ``nautilus.results/1``; ``records``: SHA-256 of each record file that it was made from."""
 
     schema: str
     run: RunJson
+    records: dict[str, str]
     figures: list[FigureJson]
     disagreements: list[dict[str, str]]
 
@@ -97,14 +101,30 @@ def results_document(report: Report) -> ResultsJson:
     return ResultsJson(
         schema="nautilus.results/1",
         run=run_document(report),
+        records=report.history.digests,
         figures=[_figure(figure) for figure in report.figures],
         disagreements=[{"subject": item.subject, "words": item.words} for item in report.disagreements],
     )
 
 
 def dump(document: RunJson | ResultsJson) -> bytes:
-    """Indented JSON with a newline at the end."""
+    """Indented JSON with a newline at the end. Raises ReportError on a number that is not finite: JSON has none."""
+    for number in _numbers(document):
+        if not math.isfinite(number):
+            raise ReportError(
+                f"A figure came out as {number}, which is no finite number.",
+                "The records hold values that no measurement gives.",
+                "Look for them in history.jsonl",
+            )
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+
+def _numbers(node: object) -> Iterator[float]:
+    if isinstance(node, float):
+        yield node
+    elif isinstance(node, dict | list):
+        for item in node.values() if isinstance(node, dict) else node:
+            yield from _numbers(item)
 
 
 def _criterion(item: Judged) -> CriterionJson:

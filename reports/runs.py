@@ -1,5 +1,6 @@
 """Run folders: list them, load a report from one, write its documents."""
 
+import errno
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,12 +10,14 @@ import msgspec
 
 from reports import (
     chain,
+    charts,
     plots,
     render_html,
     render_json,
     render_junit,
     render_markdown,
     render_openmetrics,
+    runbooks,
     seal,
     summary,
 )
@@ -23,14 +26,14 @@ from reports.errors import ReportError
 from reports.model import Report
 from reports.records import HISTORY, Run, decode
 
-FORMATS = ("json", "md", "html", "junit", "openmetrics")
-USUAL = ("json", "md", "html")
+FORMATS = ("json", "md", "html", "runbooks", "junit", "openmetrics")
+USUAL = ("json", "md", "html", "runbooks")
 """The formats of every run; the others are rendered when asked for."""
 REPORT_MD, REPORT_HTML, RESULTS = "REPORT.md", "report.html", "results.json"
 JUNIT, OPENMETRICS = "junit.xml", "openmetrics.txt"
-OPTIONAL = frozenset({JUNIT, OPENMETRICS})
+OPTIONAL = frozenset({JUNIT, OPENMETRICS}) | runbooks.FILES
 PLOTS = "plots"
-_FORMAT_OF = {JUNIT: "junit", OPENMETRICS: "openmetrics"}
+_FORMAT_OF = {JUNIT: "junit", OPENMETRICS: "openmetrics"} | dict.fromkeys(runbooks.FILES, "runbooks")
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ def documents(report: Report, drawn: Iterable[str]) -> dict[str, bytes]:
         REPORT_MD: render_markdown.render(report, tuple(drawn)).encode(),
         JUNIT: render_junit.render(report).encode(),
         OPENMETRICS: render_openmetrics.render(report).encode(),
+        **{name: text.encode() for name, text in runbooks.documents(report).items()},
     }
 
 
@@ -74,7 +78,8 @@ def render(folder: Path, formats: Iterable[str] = USUAL, with_plots: bool = True
         raise ReportError(f"Cannot render {unknown}.", "There is no such format.", f"Choose from: {', '.join(FORMATS)}")
     data = summary.read(folder)
     report = compose(data)
-    drawn = plots.draw(data) if with_plots else {}
+    shown = charts.draw(data) if with_plots or "html" in wanted else {}
+    drawn = plots.draw(data.history, shown) if with_plots else {}
     written: list[Path] = []
     try:
         for name, svg in drawn.items():
@@ -83,7 +88,7 @@ def render(folder: Path, formats: Iterable[str] = USUAL, with_plots: bool = True
             if _FORMAT_OF.get(name, name.rpartition(".")[2]) in wanted:
                 written.append(_write(folder / name, content))
         if "html" in wanted:
-            written.append(_write(folder / REPORT_HTML, render_html.render(report, drawn).encode()))
+            written.append(_write(folder / REPORT_HTML, render_html.render(report, shown, drawn).encode()))
     except OSError as error:
         why = f"{error.strerror or type(error).__name__}."
         raise ReportError(f"Cannot write the report of {folder.name}.", why, "Make the run folder writable.") from error
@@ -128,6 +133,8 @@ def _verdict(folder: Path) -> str | None:
 
 
 def _write(path: Path, content: bytes) -> Path:
+    if path.parent.is_symlink():
+        raise OSError(errno.ELOOP, f"{path.parent.name} is a link to another place")
     path.parent.mkdir(exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.write_bytes(content)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -35,12 +36,17 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of each record file, by its path relative to the run folder."""
+    return {_name(folder, path): digest(path) for path in raw_files(folder)}
+
+
 def seal(folder: Path) -> Path:
     """Write the manifest of what the folder now holds, at once or not at all. Raises ReportError without a history."""
     if not (folder / HISTORY).is_file():
         raise ReportError(f"Cannot seal {folder.name}.", f"It holds no {HISTORY}.", "Run the mission again.")
     manifest = Manifest(
-        raw={_name(folder, path): digest(path) for path in raw_files(folder)},
+        raw=digests(folder),
         derived={_name(folder, path): digest(path) for path in sorted(folder.glob(RESULTS_GLOB))},
     )
     target = folder / MANIFEST
@@ -62,25 +68,31 @@ def read(folder: Path) -> Manifest | None:
         return None
 
 
-def differences(folder: Path, manifest: Manifest) -> list[str]:
-    """Where the folder and the manifest differ, in words. Results rendered after the sealing are not in it, and are
-    checked by computing them again.
+def differences(folder: Path, manifest: Manifest, records: Mapping[str, str] | None = None) -> list[str]:
+    """Where the folder and the manifest differ, in words; ``records``: the digests of the records, when known.
+
+    Results rendered after the sealing are not in the manifest, and are checked by computing them again.  A name that
+    is none of a run folder's files counts as missing: no manifest makes anyone read elsewhere.
     """
-    found = {_name(folder, path): path for path in raw_files(folder)}
-    results = {_name(folder, path): path for path in folder.glob(RESULTS_GLOB)}
-    listed = manifest.raw | manifest.derived
-    words = [f"{name}: not in the seal" for name in found if name not in manifest.raw]
-    for name, expected in listed.items():
-        path = found.get(name) or results.get(name)
-        if path is None:
+    there = dict(digests(folder) if records is None else records)
+    words = [f"{name}: not in the seal" for name in there if name not in manifest.raw]
+    there |= {_name(folder, path): digest(path) for path in folder.glob(RESULTS_GLOB) if path.is_file()}
+    for name, expected in (manifest.raw | manifest.derived).items():
+        if name not in there:
             words.append(f"{name}: sealed, but missing")
-        elif digest(path) != expected:
+        elif there[name] != expected:
             words.append(f"{name}: differs from the seal")
     return words
 
 
+def links(folder: Path) -> list[str]:
+    """Symbolic links among a run folder's files: what lies elsewhere is no part of a run."""
+    return sorted(_name(folder, path) for path in folder.rglob("*") if path.is_symlink())
+
+
 def _name(folder: Path, path: Path) -> str:
-    return path.relative_to(folder).as_posix()
+    """The path within the folder; bytes of a name that are no UTF-8 become question marks."""
+    return path.relative_to(folder).as_posix().encode("utf-8", "replace").decode()
 
 
 def _sync_folder(folder: Path) -> None:

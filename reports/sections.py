@@ -4,10 +4,12 @@ from reports.figures import Figures
 from reports.history import History
 from reports.measures.bus import last_rows
 from reports.measures.load import loaded_phases
+from reports.measures.tape import day_of
 from reports.model import Block, Bullets, Claim, Row, Section, Table, row
 from reports.records import Halt, LoadSummary, Tape
 from reports.show import bare
 
+STRESS_PLOTS = ("price-path", "drawdown", "request-rate", "latency", "spectrum")
 _HOPS = ("Stage", "Count", "p50 ms", "p99 ms", "p99.9 ms", "Max ms")
 
 
@@ -85,30 +87,31 @@ def flash_crash(history: History, figures: Figures) -> list[Section]:
     if not phases and not history.of(Tape):
         return []
     blocks: list[Block] = []
-    for tape in history.of(Tape)[-1:]:
-        blocks += _tape(tape, figures)
+    tapes = {tape.scenario: tape for tape in history.of(Tape)}
+    several = len(history.of(Tape)) > 1
+    blocks += [_tape(tape, figures, f"tape.{tape.scenario}" if several else "tape") for tape in tapes.values()]
+    if tapes:
+        words = "Our fills are additional to the pinned volume, capped at the displayed size and without impact."
+        blocks.append(Claim(words))
     blocks += [_calibration(figures)] if any(figure.id.startswith("calibration.") for figure in figures) else []
     for phase in phases:
         blocks += [_generator(phase, figures), _engines(phase, history, figures)]
-    blocks += _halts(history.of(Halt), figures)
-    return [Section("Stress under load", tuple(blocks), ("price-path", "request-rate", "latency"))]
+    blocks += _halts(history.of(Halt), figures, dated=several) if tapes or history.of(Halt) else []
+    return [Section("Stress under load", tuple(blocks), STRESS_PLOTS)]
 
 
-def _tape(tape: Tape, figures: Figures) -> list[Block]:
-    return [
-        Claim(
-            "Tape {scenario}, seed {seed}: {ticks}; of {pins} to the real day {held} hold exactly; digest {digest}.",
-            {
-                "scenario": tape.scenario,
-                "seed": str(tape.seed),
-                "ticks": figures["tape.ticks"],
-                "held": bare(figures["tape.pins_held"]),
-                "pins": figures["tape.pins"],
-                "digest": figures["tape.digest"],
-            },
-        ),
-        Claim("Our fills are additional to the pinned volume, capped at the displayed size and without impact."),
-    ]
+def _tape(tape: Tape, figures: Figures, prefix: str) -> Claim:
+    return Claim(
+        "Tape {scenario}, seed {seed}: {ticks}; of {pins} to the real day {held} hold exactly; digest {digest}.",
+        {
+            "scenario": tape.scenario,
+            "seed": str(tape.seed),
+            "ticks": figures[f"{prefix}.ticks"],
+            "held": bare(figures[f"{prefix}.pins_held"]),
+            "pins": figures[f"{prefix}.pins"],
+            "digest": figures[f"{prefix}.digest"],
+        },
+    )
 
 
 def _calibration(figures: Figures) -> Table:
@@ -153,7 +156,7 @@ def _engines(phase: str, history: History, figures: Figures) -> Table:
     return Table(columns, rows)
 
 
-def _halts(halts: list[Halt], figures: Figures) -> list[Block]:
+def _halts(halts: list[Halt], figures: Figures, *, dated: bool) -> list[Block]:
     claim = Claim(
         "Halts: {declared} declared, {observed} observed, {missing} missing, {unexpected} undeclared.",
         {name: bare(figures[f"halts.{name}"]) for name in ("declared", "observed", "missing", "unexpected")},
@@ -163,7 +166,7 @@ def _halts(halts: list[Halt], figures: Figures) -> list[Block]:
             halt.kind,
             "" if halt.level is None else str(halt.level),
             halt.symbol or "market-wide",
-            market_time(halt.start_ns),
+            f"{day_of(halt)} {market_time(halt.start_ns)}" if dated else market_time(halt.start_ns),
             "open" if halt.end_ns is None else market_time(halt.end_ns),
             halt.rule,
             halt.source,
@@ -218,4 +221,4 @@ def buses(history: History, figures: Figures) -> list[Section]:
     if hops:
         stages = (row(hop.removeprefix("hop."), *(figures[f"{hop}.{field}"] for field in timed)) for hop in hops)
         blocks.append(Table(_HOPS, tuple(stages)))
-    return [Section("MessageBus", tuple(blocks))]
+    return [Section("MessageBus", tuple(blocks), ("bus",))]

@@ -34,4 +34,5 @@ def faults(history: History, figures: Figures) -> tuple[Section, ...]:
         rows.append(row(recovery.kind, recovery.target, *times, proof))
     folds = ("mean", "p95", "worst")
     spread = tuple(row(name, *(figures[f"recovery.{name}_{fold}_s"] for fold in folds)) for name in STAMPS)
-    return (Section("Faults and recovery", (summary, Table(_SPREAD, spread), Table(_HEADS, tuple(rows)))),)
+    tables = (Table(_SPREAD, spread), Table(_HEADS, tuple(rows)))
+    return (Section("Faults and recovery", (summary, *tables), ("recovery",)),)

@@ -57,7 +57,7 @@ def resilience(history: History, figures: Figures) -> Section:
             row(name, *(figures[f"process.{name}.{field}"] for field in fields)) for name in dict.fromkeys(names)
         )
         blocks.append(Table(("Process", "Processor %", "Resident MB", "Files", "Threads"), rows))
-    return Section("Operational resilience", tuple(blocks))
+    return Section("Operational resilience", tuple(blocks), ("cpu", "memory"))
 
 
 def not_measured(history: History, figures: Figures, judged: list[Judged]) -> Section:
@@ -92,7 +92,8 @@ def deliverables(stamp: str) -> Section:
         (f"comprehensive_stress_test_results_{stamp}.json", "every figure with its evidence, every criterion"),
         ("results.json", "the run in short, for other programs"),
         ("REPORT.md", "this report"),
-        ("report.html, plots/", "the same with plots, when rendered"),
+        ("report.html, plots/", "the same with charts, and plots when rendered"),
+        ("runbooks/", "what to type when it happens, with this run's own thresholds"),
     )
     return Section("Deliverables", (Table(("File", "What it holds"), rows),))
 

@@ -7,7 +7,7 @@ from reports import history as histories
 from reports.figures import Figures
 from reports.history import History
 from reports.latency import Logs, read_logs
-from reports.measures import bus, faults, fleet, host, load, tape
+from reports.measures import backtests, bus, faults, fleet, host, load, sources, speed, tape
 from reports.samples import Samples, read_samples
 
 
@@ -15,15 +15,20 @@ from reports.samples import Samples, read_samples
 class RunData:
     """What a run folder holds, read."""
 
-    name: str
+    folder: Path
     history: History
     logs: Logs
     samples: Samples | None
 
+    @property
+    def name(self) -> str:
+        """The folder's name, which is the run's."""
+        return self.folder.name
+
 
 def read(folder: Path) -> RunData:
     """Read a run folder as far as it goes. Raises ReportError when it holds no history."""
-    return RunData(folder.name, histories.read(folder), read_logs(folder), read_samples(folder))
+    return RunData(folder, histories.read(folder), read_logs(folder), read_samples(folder))
 
 
 def summarise(data: RunData) -> Figures:
@@ -36,6 +41,9 @@ def summarise(data: RunData) -> Figures:
             *bus.measure(history, data.logs),
             *tape.measure(history),
             *faults.measure(history),
+            *sources.measure(history),
+            *speed.measure(history, data.logs),
+            *backtests.measure(history),
             *host.measure(data.samples),
         ]
     )

@@ -1,27 +1,33 @@
 """Does the report say what the records say? Chain, seal, schemas, evidence, and every figure and verdict counted anew.
 
-The second path (``recount``, ``recount_hdr``, ``recount_verdicts``) shares no code with the first, so a fault in either
+The second path (``recount`` and its kin) shares no code with the first, so a fault in either
 shows as a difference. Documents are compared byte for byte with a fresh rendering.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 import msgspec
 
-from reports import render_html, render_json, runs, seal, signature, summary
+from reports import charts, recount_rows, render_html, render_json, runs, seal, signature, summary
+from reports.chart import Charts
 from reports.compose import compose
+from reports.errors import ReportError
 from reports.figures import Value
 from reports.history import History
 from reports.model import Report
 from reports.records import HISTORY
-from reports.recount import Counts, Database, Number, open_history, recount
+from reports.recount import recount
+from reports.recount_figures import Number
 from reports.recount_hdr import HdrLogs
+from reports.recount_rows import Rows
 from reports.recount_verdicts import Verdicts
 from reports.render_json import CriterionJson, EvidenceJson, FigureJson, ResultsJson
+from reports.summary import RunData
 
 TOLERANCE = 1e-9
 """Relative difference between two figures that only the order of floating-point sums may cause."""
@@ -47,11 +53,45 @@ class Verification:
     signature: signature.State
 
 
+@dataclass(frozen=True)
+class Basis:
+    """What the records of a run folder say by both paths, each worked out once; documents are held against it."""
+
+    data: RunData
+
+    @cached_property
+    def report(self) -> Report:
+        """By the first path.  Raises ReportError when there is nothing to report."""
+        return compose(self.data)
+
+    @cached_property
+    def counted(self) -> tuple[Rows, dict[str, Number], Verdicts]:
+        """By the second path.  Raises whatever raw fields that cannot be counted bring."""
+        rows, logs = recount_rows.read(self.data.folder / HISTORY), HdrLogs(self.data.folder)
+        figures = recount(self.data.folder, rows, logs)
+        return rows, figures, Verdicts(logs, rows, figures)
+
+    @cached_property
+    def documents(self) -> dict[str, bytes]:
+        """The text documents, rendered anew."""
+        return runs.documents(self.report, runs.plot_names(self.data.folder))
+
+    @cached_property
+    def charts(self) -> Charts:
+        """What the page draws."""
+        return charts.draw(self.data)
+
+
 def verify(folder: Path, key: bytes | None = None) -> Verification:
     """Check a run folder; with a key, its signature too. Raises ReportError when it holds no history."""
-    data = summary.read(folder)
-    history = data.history
-    sealed, found = _seal(folder)
+    return against(Basis(summary.read(folder)), key)
+
+
+def against(basis: Basis, key: bytes | None = None) -> Verification:
+    """Check the documents, the seal and the signature that lie in the folder now against its records."""
+    folder, history = basis.data.folder, basis.data.history
+    sealed, found = _seal(folder, history.digests)
+    found += [Mismatch(name, "a file of the run folder", "a link to another place") for name in seal.links(folder)]
     signed = signature.check(folder, key)
     if sealed and signed in ("wrong", "absent"):
         found.append(Mismatch(signature.SIGNATURE, "signed with the key that was given", signed))
@@ -60,10 +100,11 @@ def verify(folder: Path, key: bytes | None = None) -> Verification:
     if history.run is None:
         found.append(Mismatch(HISTORY, "a run", "no run record at its start"))
     else:
-        report = compose(data)
-        figures, differences = _recount(folder, report, sealed)
-        found += differences
-        found += _documents(folder, report, sealed)
+        try:
+            figures, differences = _recount(basis, sealed)
+            found += [*differences, *_documents(basis, sealed), *_page(basis)]
+        except ReportError as error:
+            found.append(Mismatch(HISTORY, "records that can be reported", str(error)))
     if found:
         return Verification(False, "mismatch", figures, tuple(found), signed)
     if not sealed:
@@ -71,14 +112,14 @@ def verify(folder: Path, key: bytes | None = None) -> Verification:
     return Verification(True, "ok", figures, (), signed)
 
 
-def _seal(folder: Path) -> tuple[bool, list[Mismatch]]:
+def _seal(folder: Path, records: Mapping[str, str]) -> tuple[bool, list[Mismatch]]:
     try:
         manifest = seal.read(folder)
-    except msgspec.DecodeError as error:
+    except (OSError, msgspec.DecodeError) as error:
         return True, [Mismatch(seal.MANIFEST, "a manifest", str(error))]
     if manifest is None:
         return False, []
-    pairs = (words.split(": ", 1) for words in seal.differences(folder, manifest))
+    pairs = (words.split(": ", 1) for words in seal.differences(folder, manifest, records))
     return True, [Mismatch(name, "as sealed", why) for name, why in pairs]
 
 
@@ -91,34 +132,29 @@ def _history(history: History, sealed: bool) -> list[Mismatch]:
     return found
 
 
-def _recount(folder: Path, report: Report, sealed: bool) -> tuple[int, list[Mismatch]]:
-    path = folder / render_json.results_name(report)
+def _recount(basis: Basis, sealed: bool) -> tuple[int, list[Mismatch]]:
+    path = basis.data.folder / render_json.results_name(basis.report)
     try:
         results = msgspec.json.decode(path.read_bytes(), type=ResultsJson)
     except FileNotFoundError:
         return 0, [Mismatch(path.name, "the results", "missing")] if sealed else []
-    except msgspec.DecodeError as error:
+    except (OSError, msgspec.DecodeError) as error:
         return 0, [Mismatch(path.name, "the results", str(error))]
-    import duckdb
-
-    with duckdb.connect() as connection:
-        db = cast(Database, connection)
-        try:
-            return _second_path(folder, db, results)
-        except Exception as error:  # raw fields may hold anything: what cannot be counted does not verify
-            why = f"{type(error).__name__}: {str(error).splitlines()[:1]}"
-            return 0, [Mismatch(HISTORY, "records that can be counted", why)]
+    found = list(_origins(basis.data.history.digests, results["records"]))
+    try:
+        counted, differences = _second_path(basis, results)
+    except Exception as error:  # raw fields may hold anything: what cannot be counted does not verify
+        why = f"{type(error).__name__}: {str(error).splitlines()[:1]}"
+        return 0, [*found, Mismatch(HISTORY, "records that can be counted", why)]
+    return counted, found + differences
 
 
-def _second_path(folder: Path, db: Database, results: ResultsJson) -> tuple[int, list[Mismatch]]:
-    open_history(folder / HISTORY, db)
-    logs = HdrLogs(folder)
-    counted = recount(folder, db, logs)
-    verdicts = Verdicts(logs, db, counted)
+def _second_path(basis: Basis, results: ResultsJson) -> tuple[int, list[Mismatch]]:
+    rows, counted, verdicts = basis.counted
     found = [
         *_figures(results["figures"], counted),
         *_criteria(results["run"]["criteria"], verdicts.all()),
-        *_evidence(folder, db, results),
+        *_evidence(basis.data.folder, rows, results),
     ]
     if results["run"]["verdict"] != verdicts.overall():
         found.append(Mismatch("verdict", results["run"]["verdict"], verdicts.overall()))
@@ -150,43 +186,57 @@ def _criteria(
             yield Mismatch(f"criterion {item['id']}", reported_words, counted_words)
 
 
-def _evidence(folder: Path, db: Database, results: ResultsJson) -> Iterator[Mismatch]:
-    counts = Counts(db)
-    checked: dict[str, str | None] = {}
+def _evidence(folder: Path, rows: Rows, results: ResultsJson) -> Iterator[Mismatch]:
+    checked: dict[tuple[object, ...], str | None] = {}
     for owner in (*results["figures"], *results["run"]["criteria"]):
         for source in owner["evidence"]:
-            name = f"evidence {source['file']} {source['where']} ({source['count']})"
-            if name not in checked:
-                checked[name] = _missing(folder, counts, source)
-            missing = checked[name]
+            key = (source["file"], source["count"], *source["where"].items())
+            if key not in checked:
+                checked[key] = _missing(folder, rows, source)
+            missing = checked[key]
             if missing is not None:
+                name = f"evidence {source['file']} {source['where']} ({source['count']})"
                 yield Mismatch(owner["id"], name, missing)
 
 
-def _missing(folder: Path, counts: Counts, source: EvidenceJson) -> str | None:
+def _origins(there: Mapping[str, str], stated: Mapping[str, str]) -> Iterator[Mismatch]:
+    """The records that the results were made from are those of the folder."""
+    for name in sorted(stated.keys() | there.keys()):
+        if stated.get(name) != there.get(name):
+            yield Mismatch(name, f"made from {stated.get(name, 'nothing of it')}", there.get(name, "missing"))
+
+
+def _missing(folder: Path, rows: Rows, source: EvidenceJson) -> str | None:
     if not (folder / source["file"]).is_file():
         return "no such file"
     if source["file"] != HISTORY:
         return None
-    count = counts.where(source["where"])
+    count = rows.count(source["where"])
     return None if count == source["count"] else f"{count} records instead of {source['count']}"
 
 
-def _documents(folder: Path, report: Report, sealed: bool) -> Iterator[Mismatch]:
-    fresh = runs.documents(report, runs.plot_names(folder))
-    for name, content in fresh.items():
-        path = folder / name
+def _documents(basis: Basis, sealed: bool) -> Iterator[Mismatch]:
+    for name, content in basis.documents.items():
+        path = basis.data.folder / name
         if not path.is_file():
-            told = name == render_json.results_name(report)  # its absence, already
+            told = name == render_json.results_name(basis.report)  # its absence, already
             if sealed and not told and name not in runs.OPTIONAL:
                 yield Mismatch(name, "as rendered", "missing")
         elif path.read_bytes() != content:
             yield Mismatch(name, "as rendered", "differs from a fresh rendering")
+
+
+def _page(basis: Basis) -> Iterator[Mismatch]:
+    """The page, with the pictures that lie beside it or without any.  Pictures are not drawn again."""
+    folder = basis.data.folder
     page = folder / runs.REPORT_HTML
-    if page.is_file():
-        text = page.read_text(encoding="utf-8", errors="replace")
-        if render_html.without_plots(text) != render_html.render(report):
-            yield Mismatch(runs.REPORT_HTML, "as rendered", "differs from a fresh rendering")
+    if not page.is_file():
+        return
+    text = page.read_bytes()
+    names = runs.plot_names(folder) if render_html.PLOT_OPEN.encode() in text else []
+    drawn = {name: (folder / runs.PLOTS / f"{name}.svg").read_text(errors="replace") for name in names}
+    if text != render_html.render(basis.report, basis.charts, drawn).encode():
+        yield Mismatch(runs.REPORT_HTML, "as rendered", "differs from a fresh rendering")
 
 
 def _same(reported: Value, counted: Number) -> bool:

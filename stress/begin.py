@@ -46,7 +46,7 @@ quick = {{ window_s = 15 }}
 
 # Halts and alerts that must come, no fewer and no others, checked by set equality:
 # [expect]
-# halts = [{{ kind = "market-wide", symbol = "SPX", level = 1 }}]
+# halts = [{{ kind = "market-wide", symbol = "*", level = 1 }}]
 # alerts = ["drawdown"]
 
 # One table each; `target = ...` asks for more or less than the criterion's own.

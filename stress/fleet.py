@@ -87,22 +87,28 @@ class MissionFleet:
         """JSON of a POST with the fleet's token.  Raises EngineRefused."""
         return self._request(engine, "POST", path, body)
 
-    def _request(self, engine: str, method: str, path: str, body: dict[str, object] | None) -> Any:
+    def exchange(
+        self, engine: str, method: str, path: str, body: dict[str, object] | None, timeout_s: float = _TIMEOUT_S
+    ) -> tuple[int, bytes]:
+        """Status and body of a request; with the fleet's token unless it is a GET.  Raises EngineRefused: no answer."""
         known = self.known()
         port = next(item.port for item in known.engines if item.name == engine)
         headers = {"Content-Type": "application/json"}
         if method != "GET":
             headers["X-Nautilus-Token"] = api.token(NAME, home=self.home)
-        link = http.client.HTTPConnection(known.host, port, timeout=_TIMEOUT_S)
+        link = http.client.HTTPConnection(known.host, port, timeout=timeout_s)
         try:
             link.request(method, path, None if body is None else msgspec.json.encode(body), headers)
             reply = link.getresponse()
-            data = reply.read()
-        except OSError as error:
+            return reply.status, reply.read()
+        except (OSError, http.client.HTTPException) as error:
             raise EngineRefused(f"{engine} does not answer {path}.", str(error), f"Read {self.home}.") from error
         finally:
             link.close()
-        if reply.status >= http.client.BAD_REQUEST:
+
+    def _request(self, engine: str, method: str, path: str, body: dict[str, object] | None) -> Any:
+        status, data = self.exchange(engine, method, path, body)
+        if status >= http.client.BAD_REQUEST:
             raise EngineRefused(f"{engine} refuses {path}.", data.decode("utf-8", "replace")[:500])
         return msgspec.json.decode(data)
 

@@ -3,6 +3,7 @@
 Loading returns every mistake at once.
 """
 
+import datetime as dt
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from engines.wire import scenario_file
 from engines.wire.errors import UnknownName, UsageError
 from reports.criteria import DOCUMENTED, RULES
 from stress.phase_specs import ROLES, AnySpec, Calibrate, Part, Spec, Storm, varied
@@ -37,11 +39,12 @@ class Criterion(Part, frozen=True, kw_only=True):
 
 
 class ExpectedHalt(Part, frozen=True, kw_only=True):
-    """A halt that the rulebook of the day gives."""
+    """A halt that the rulebook of the day gives.  `day` may be left out where the mission has one storm."""
 
     kind: Literal["market-wide", "pause"]
     symbol: str
     level: int = 0
+    day: dt.date | None = None
 
 
 class Expected(Part, frozen=True, kw_only=True):
@@ -75,6 +78,12 @@ class Mission(Part, frozen=True, kw_only=True):
 def names() -> tuple[str, ...]:
     """The missions that come with the product."""
     return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
+
+
+def headline(name: str) -> tuple[str, str]:
+    """Title and summary of a mission that comes with the product, without checking the rest of it."""
+    data = tomllib.loads((FOLDER / f"{name}.toml").read_text("utf-8"))
+    return str(data["title"]), str(data["summary"])
 
 
 def load(name_or_path: str) -> Mission:
@@ -111,7 +120,7 @@ def parse(text: str, where: str = "the mission") -> Mission:
     mistakes += _phases(data.get("phases"))
     if not mistakes:
         mission = msgspec.convert(data, Mission)
-        mistakes = _meaning(mission)
+        mistakes = _meaning(mission) or _halts(mission)
         if not mistakes:
             return mission
     raise MissionErrors(where, mistakes)
@@ -187,6 +196,33 @@ def _meaning(mission: Mission) -> list[str]:
             elif calibrated[phase.mix] > phase.connections:
                 mistakes.append(f"phases[{place}].connections: fewer than the calibration's concurrency")
     return mistakes
+
+
+def _halts(mission: Mission) -> list[str]:
+    """Where the declared halts differ from those of the rulebooks of its storms' days."""
+    storms, declared = mission.of(Storm), mission.expect.halts
+    if not declared and "expected-halts" not in {criterion.id for criterion in mission.criteria}:
+        return []
+    if len(storms) > 1 and any(halt.day is None for halt in declared):
+        return ["expect.halts: several storms; say the day of each halt"]
+    from engines.wire.outlook import expected  # here: it reads prices
+
+    days = [scenario_file.load(storm.scenario) for storm in storms]
+    dated = bool(declared) and all(halt.day is not None for halt in declared)
+    found = Counter(
+        (halt.kind, halt.level, halt.symbol, scenario.date if dated else None)
+        for scenario in days
+        for halt in expected(scenario).halts
+    )
+    told = Counter((halt.kind, halt.level, halt.symbol, halt.day if dated else None) for halt in declared)
+    mistakes = [f"expect.halts: the rulebook gives no {_halt(key)}" for key in (told - found).elements()]
+    return mistakes + [f"expect.halts: the rulebook gives {_halt(key)}" for key in (found - told).elements()]
+
+
+def _halt(key: tuple[str, int, str, dt.date | None]) -> str:
+    kind, level, symbol, day = key
+    what = f"{kind} halt of {symbol}" + (f" at level {level}" if level else "")
+    return what if day is None else f"{what} on {day}"
 
 
 def _repeated(names: list[str]) -> list[str]:

@@ -188,9 +188,82 @@ class Faults(Spec, frozen=True, kw_only=True, tag="faults"):
         yield PhasePlan(f"{self.title}-after", "every message drained and counted", TAIL_S)
 
 
+class Data(Spec, frozen=True, kw_only=True, tag="data"):
+    """Every external source of data is asked for a few rows; with `simulate` a simulator of its protocol instead."""
+
+    simulate: bool = False
+    timeout_s: Seconds = 10.0
+
+    def plan(self) -> Iterator[PhasePlan]:
+        """One step."""
+        whom = "simulators of the eight external sources" if self.simulate else "the eight external sources"
+        yield PhasePlan(self.title, f"{whom} are asked for a few rows each", 1.0 if self.simulate else self.timeout_s)
+
+
+class InFlight(Spec, frozen=True, kw_only=True, tag="inflight"):
+    """So many operations unanswered at any time, shared evenly by the engines, each on a connection of its own."""
+
+    mix: Mix
+    operations: Annotated[int, Meta(ge=13, le=50_000)] = 10_000
+    seconds: Annotated[int, Meta(ge=1, le=86_400)] = 10
+    timeout_s: Seconds = 30.0
+
+    def plan(self) -> Iterator[PhasePlan]:
+        """One step: connections are opened first, and the last answers come after it."""
+        seconds = self.operations / _CONNECTS_PER_S + self.seconds + PAUSE_S
+        yield PhasePlan(self.title, f"closed loop, {self.operations} operations in flight: {self.mix}", seconds)
+
+
+class Search(Spec, frozen=True, kw_only=True, tag="search"):
+    """The highest rate of an open model at which the p99 stays below `limit_ms` and nothing fails.
+
+    Rates are doubled or halved from `first_rps` until the limit lies between two, then bisected until they are less
+    than `resolution` apart, in `steps` steps at most.  Each runs `warm_s`, which is discarded, then `step_s`; a rate
+    that does not hold is tried once more.
+    """
+
+    mix: Mix
+    limit_ms: Annotated[float, Meta(gt=0, le=60_000)] = 10.0
+    first_rps: Annotated[float, Meta(gt=0, le=1_000_000)] = 1000.0
+    resolution: Annotated[float, Meta(gt=0, le=1)] = 0.1
+    steps: Annotated[int, Meta(ge=1, le=100)] = 16
+    connections: Annotated[int, Meta(ge=13, le=60_000)] = 260
+    warm_s: Seconds = 1.0
+    step_s: Seconds = 4.0
+    timeout_s: Seconds = 5.0
+
+    def plan(self) -> Iterator[PhasePlan]:
+        """One step, for as many rates as there may be."""
+        words = f"highest rate with a p99 below {self.limit_ms:g} ms, {self.steps} rates at most: {self.mix}"
+        yield PhasePlan(self.title, words, self.steps * (self.warm_s + self.step_s + _OPENING_S))
+
+
+class Backtests(Spec, frozen=True, kw_only=True, tag="backtests"):
+    """Many backtests at once; every `check_every`th is computed again by a loop over the days.
+
+    `sweeps` of them are grids of crossovers; `refused` cannot be run and must be refused.
+    """
+
+    singles: Annotated[int, Meta(ge=1, le=100_000)] = 400
+    sweeps: Annotated[int, Meta(ge=0, le=10_000)] = 20
+    refused: Annotated[int, Meta(ge=0, le=10_000)] = 20
+    concurrency: Annotated[int, Meta(ge=1, le=256)] = 32
+    check_every: Annotated[int, Meta(ge=1)] = 10
+    timeout_s: Seconds = 30.0
+
+    def plan(self) -> Iterator[PhasePlan]:
+        """One step."""
+        words = f"{self.singles} backtests and {self.sweeps} sweeps, {self.concurrency} at once"
+        yield PhasePlan(self.title, words, self.singles * _BACKTEST_S + self.sweeps * _SWEEP_S + PAUSE_S)
+
+
 _RECOVERY_S = 1.5
-AnySpec = Idle | Calibrate | Storm | Faults
-ROLES: dict[str, type[Spec]] = {str(kind.__struct_config__.tag): kind for kind in (Idle, Calibrate, Storm, Faults)}
+_CONNECTS_PER_S = 2000.0
+_OPENING_S = 1.5  # of a step of a search: a generator starts and opens its connections
+_BACKTEST_S, _SWEEP_S = 0.01, 0.1
+_KINDS = (Idle, Calibrate, Storm, Faults, Data, InFlight, Search, Backtests)
+AnySpec = Idle | Calibrate | Storm | Faults | Data | InFlight | Search | Backtests
+ROLES: dict[str, type[Spec]] = {str(kind.__struct_config__.tag): kind for kind in _KINDS}
 
 
 def varied(spec: Spec, changes: dict[str, Any]) -> Spec:

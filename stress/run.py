@@ -21,11 +21,17 @@ from stress.mission import Mission
 from stress.options import Options
 from stress.plan import steps
 from stress.progress import Listener, Progress
+from stress.settle import Taken
 from stress.targets import second_records
+
+PROBE_S = 2.0  # longest wait for an engine's health
 
 
 class Run:
-    """What the roles share.  `capacity`: requests per second by mix, as calibrated in this run."""
+    """What the roles share.
+
+    `capacity`: requests per second by mix, as calibrated in this run; `taken`: what its accounts have counted.
+    """
 
     def __init__(
         self,
@@ -42,10 +48,11 @@ class Run:
         self.history = history
         self.seed = mission.seed if options.seed is None else options.seed
         self.capacity: dict[str, float] = {}
+        self.taken = Taken()
         self.began = time.monotonic()
         self._on_progress = on_progress
         self._total = sum(step.seconds for step in steps(self.mission))
-        self._loading = False
+        self._loading = self._looked = False
         self._stop = asyncio.Event()
 
     def interrupt(self) -> bool:
@@ -115,14 +122,20 @@ class Run:
         if self._stop.is_set():
             raise asyncio.CancelledError
 
-    async def probe(self, phase: str) -> None:
+    async def last_look(self) -> None:
+        """Health once more, unless it was asked for since the last measured phase."""
+        if not self._looked:
+            await self.probe("end")
+
+    async def probe(self, phase: str, timeout_s: float = PROBE_S) -> None:
         """Ask every engine for its health once."""
-        self.keep(await asyncio.to_thread(self.fleet.health), phase)
+        self.keep(await asyncio.to_thread(self.fleet.health, timeout_s), phase, timeout_s)
         self.say(phase, "health")
 
-    def keep(self, answers: Iterable[EngineHealth], phase: str) -> None:
-        """Record what engines said of their health."""
+    def keep(self, answers: Iterable[EngineHealth], phase: str, timeout_s: float = PROBE_S) -> None:
+        """Record what engines said of their health; who said nothing is given the whole time-out."""
         for report in answers:
+            self._looked = True
             self.add(
                 records.Health(
                     **stamp(),
@@ -130,7 +143,7 @@ class Run:
                     title=report.title,
                     port=report.port,
                     status=report.status,
-                    response_ms=report.response_ms if report.response_ms is not None else 2000.0,
+                    response_ms=report.response_ms if report.response_ms is not None else timeout_s * 1e3,
                     uptime_s=report.uptime_s,
                     pid=report.pid,
                     restarts=report.restarts,
@@ -143,6 +156,7 @@ class Run:
 
     def phase(self, name: str, event: str, *, measured: bool) -> None:
         """A phase starts, or ends."""
+        self._looked = self._looked and not measured
         self.add(records.Phase(**stamp(), name=name, event="start" if event == "start" else "end", measured=measured))
         self.say(name, event)
 

@@ -111,7 +111,12 @@ def _begin(history: History, mission: Mission, options: Options, run_id: str) ->
             plan=msgspec.to_builtins(mission),
             expect=records.Expect(
                 halts=[
-                    records.HaltKey(kind=halt.kind, level=halt.level or None, symbol=halt.symbol)
+                    records.HaltKey(
+                        kind=halt.kind,
+                        level=halt.level or None,
+                        symbol=halt.symbol,
+                        day=None if halt.day is None else halt.day.isoformat(),
+                    )
                     for halt in mission.expect.halts
                 ],
                 alerts=list(mission.expect.alerts),
@@ -151,6 +156,7 @@ async def _drive(going: Run, sampler: Sampler) -> records.End:
         sampling = True
         for phase in going.mission.phases:
             await carry_out(going, phase)
+        await going.last_look()
     except asyncio.CancelledError:
         status, reason = "interrupted", "interrupted by the operator"
     except NautilusError as error:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +19,22 @@ from stress.history.stamp import stamp
 Buses = Mapping[str, Bus]
 _PAGE = 2000
 _POLL_S = 0.25
+
+
+class Taken:
+    """What the accounts of a run have taken so far: the last entry by topic, events by subject, seconds of traffic."""
+
+    def __init__(self) -> None:
+        self.last: dict[str, str] = {}
+        self.seen = Counter[str]()
+        self.seconds = 0.0
+
+    async def new(self, bus: Bus, topic: str) -> list[Entry]:
+        """The entries of a topic that no account has taken; they are taken now."""
+        found = await entries_after(bus, topic, self.last.get(topic, START))
+        if found:
+            self.last[topic] = found[-1].id
+        return found
 
 
 async def drained(buses: Buses, manifests: Sequence[Manifest], limit_s: float) -> bool:
@@ -82,10 +99,11 @@ async def entries_after(bus: Bus, topic: str, cursor: str) -> list[Entry]:
     return found
 
 
-async def outcomes(main: Bus) -> list[records.AnyRecord]:
-    """Halts and alerts that the run brought, and that somebody listened for them."""
-    halts = [decode(*entry) for entry in await entries_after(main, "halts", START)]
-    alerts = [decode(*entry) for entry in await entries_after(main, "risk-alerts", START)]
+async def outcomes(main: Bus, taken: Taken) -> list[records.AnyRecord]:
+    """Halts and alerts since the last account, and that somebody has listened for them since the first."""
+    halts = [decode(*entry) for entry in await taken.new(main, "halts")]
+    alerts = [decode(*entry) for entry in await taken.new(main, "risk-alerts")]
+    taken.seen.update(halts=len(halts), alerts=len(alerts))
     made: list[records.AnyRecord] = []
     for message in halts:
         body = message.body
@@ -110,20 +128,20 @@ async def outcomes(main: Bus) -> list[records.AnyRecord]:
                     **stamp(), kind=body.kind, source=message.header.producer, symbol=body.symbol, detail=body.detail
                 )
             )
-    made.append(records.Observer(**stamp(), subject="halts", seen=len(halts)))
-    made.append(records.Observer(**stamp(), subject="alerts", seen=len(alerts)))
+    made.append(records.Observer(**stamp(), subject="halts", seen=taken.seen["halts"]))
+    made.append(records.Observer(**stamp(), subject="alerts", seen=taken.seen["alerts"]))
     return made
 
 
-async def order_to_fill(main: Bus, trace: str) -> HdrHistogram:
-    """Microseconds from an order's sending to each of its fills' sending, of the orders of one trace."""
+async def order_to_fill(main: Bus, trace: str, taken: Taken) -> HdrHistogram:
+    """Microseconds from an order's sending to each of its fills' sending: orders of a trace since the last account."""
     sent: dict[str, int] = {}
-    for entry in await entries_after(main, "orders", START):
+    for entry in await taken.new(main, "orders"):
         message = decode(*entry)
         if isinstance(message.body, Order) and message.header.trace == trace:
             sent[message.body.order_id] = message.header.mono_sent
     histogram = HdrHistogram(1, 60_000_000, 3)
-    for entry in await entries_after(main, "fills", START):
+    for entry in await taken.new(main, "fills"):
         message = decode(*entry)
         if isinstance(message.body, Fill) and message.body.order_id in sent:
             took = (message.header.mono_sent - sent[message.body.order_id]) // 1000

@@ -16,6 +16,7 @@ class Report(LazyGroup):
         "One run": {
             "show": Entry("report_runs", "Show a run's verdict and criteria, made anew from the records.", part=True),
             "render": Entry("report_runs", "Write a run's documents anew from its records.", part=True),
+            "open": Entry("report_open", "Open a run's page in the desktop's browser."),
             "verify": Entry("report_runs", "Recompute every figure from the records.", part=True),
         },
         "Several": {

@@ -30,11 +30,12 @@ class Format(enum.StrEnum):
     JSON = "json"
     MD = "md"
     HTML = "html"
+    RUNBOOKS = "runbooks"
     JUNIT = "junit"
     OPENMETRICS = "openmetrics"
 
 
-Formats = Annotated[list[Format] | None, typer.Option("--format", help="Which; when left out: json, md, html.")]
+Formats = Annotated[list[Format] | None, typer.Option("--format", help="Which; left out: json, md, html, runbooks.")]
 
 
 class RunEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -103,8 +103,8 @@ def _command(name: str) -> Command:
 
 
 for _name in missions.names():
-    _mission = missions.load(_name)
-    app.command(name=_name, help=f"{_mission.title}.\n\n{_mission.summary}")(_command(_name))
+    _title, _summary = missions.headline(_name)
+    app.command(name=_name, help=f"{_title}.\n\n{_summary}")(_command(_name))
 
 
 def _start(mission: Mission, options: Options, console: Console, dry_run: bool, exit_zero: bool) -> None:

@@ -11,6 +11,8 @@ from reports.figures import Figure, in_history
 from reports.history import History
 from reports.records import Fault, Recovery
 
+SUPERVISOR = "supervisor"
+"""Its end ends the whole fleet, which is brought up again: judged apart."""
 STAMPS = {
     "detect": ("detected_ns", "the supervisor saw it"),
     "restart": ("restarted_ns", "a new process was there, or the old one ran again"),
@@ -39,15 +41,22 @@ def measure(history: History) -> Iterator[Figure]:
             stamp: int | None = getattr(recovery, field)
             value = None if stamp is None else (stamp - recovery.injected_ns) / 1e9
             yield Figure(f"recovery.{recovery.id}.{name}_s", value, "s", f"from the injection until {words}", where)
+    supervised = [recovery for recovery in recoveries if recovery.target != SUPERVISOR]
     for name, (field, words) in STAMPS.items():
-        times = _times(recoveries, field)
-        how = f"from the injection until {words}"
+        times = _times(supervised, field)
+        how = f"from the injection until {words}, but for the supervisor's"
         mean = sum(times) / len(times) if times else None
         yield Figure(f"recovery.{name}_mean_s", mean, "s", f"mean time {how}", own)
         yield Figure(
             f"recovery.{name}_p95_s", nearest_rank(times, 95.0), "s", f"95th percentile of the time {how}", own
         )
         yield Figure(f"recovery.{name}_worst_s", max(times, default=None), "s", f"longest time {how}", own)
+    rebuilt = [recovery for recovery in recoveries if recovery.target == SUPERVISOR]
+    if rebuilt:
+        where = (in_history("recovery", rebuilt, target=SUPERVISOR),)
+        words = "longest time from the supervisor's end until every engine took new messages again"
+        worst = max(_times(rebuilt, "regained_ns"), default=None)
+        yield Figure("recovery.supervisor_worst_s", worst, "s", words, where)
 
 
 def _times(recoveries: list[Recovery], field: str) -> list[float]:

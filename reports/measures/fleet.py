@@ -9,9 +9,10 @@ import numpy as np
 from reports.bulk import HEALTHY, Mask, Probes
 from reports.figures import Figure, in_history
 from reports.history import History
-from reports.records import Boot, End, FleetBoot, FleetEvent, Memory, Phase, Recovery, Run
+from reports.records import Boot, End, Fault, FleetBoot, FleetEvent, Memory, Phase, Recovery, Run
 
 IDLE = "idle"
+FOREVER = int(np.iinfo(np.int64).max)
 LOST_STATES = frozenset({"crashed", "failed", "backoff"})
 """Supervisor states that an engine enters only by dying."""
 
@@ -26,6 +27,15 @@ def measure(history: History) -> Iterator[Figure]:
     if run is None:
         return
     final = final_probes(history)
+    injected = first_fault(history)
+    if injected is not None:
+        yield Figure(
+            "fleet.alive_before_faults",
+            _alive(run, history, final_probes(history, injected), injected),
+            "engines",
+            "the same of each engine's last probe before the first injected fault",
+            (in_history("health", probes), in_history("fault", history.of(Fault))),
+        )
     yield Figure(
         "fleet.alive_at_end",
         _alive(run, history, final),
@@ -53,14 +63,24 @@ class Final:
     uptime_s: float | None
 
 
-def final_probes(history: History) -> dict[str, Final]:
-    """The last probe of each engine after the end of the last measured phase; empty when no such phase ended."""
-    ends = [phase.mono_ns for phase in history.of(Phase) if phase.measured and phase.event == "end"]
+def first_fault(history: History) -> int | None:
+    """When the first fault was injected; None in a run without faults."""
+    recorded = [fault.mono_ns for fault in history.of(Fault) if fault.event == "inject"]
+    return min([*recorded, *(recovery.injected_ns for recovery in history.of(Recovery))], default=None)
+
+
+def final_probes(history: History, until: int = FOREVER) -> dict[str, Final]:
+    """The last probe of each engine after the end of the last measured phase; empty when no such phase ended.
+
+    Nothing of what came at ``until`` or later counts.
+    """
+    marks = (phase.mono_ns for phase in history.of(Phase) if phase.measured and phase.event == "end")
+    ends = [mark for mark in marks if mark < until]
     probes = history.probes
     if not ends or not len(probes):
         return {}
     statuses = probes.statuses.all()
-    late = probes.column("mono_ns") >= max(ends)
+    late = (probes.column("mono_ns") >= max(ends)) & (probes.column("mono_ns") < until)
     found: dict[str, Final] = {}
     for engine in probes.engines.all():
         places = np.flatnonzero(late & probes.of(engine))
@@ -78,11 +98,12 @@ def final_probes(history: History) -> dict[str, Final]:
     return found
 
 
-def _alive(run: Run, history: History, final: dict[str, Final]) -> int | None:
+def _alive(run: Run, history: History, final: dict[str, Final], until: int = FOREVER) -> int | None:
     boots = {boot.engine: boot for boot in history.of(Boot)}
     if not run.engines or any(engine not in final or engine not in boots for engine in run.engines):
         return None
-    died = {event.engine for event in history.of(FleetEvent) if event.state.lower() in LOST_STATES}
+    events = [event for event in history.of(FleetEvent) if event.mono_ns < until]
+    died = {event.engine for event in events if event.state.lower() in LOST_STATES}
     return sum(
         final[engine].status == HEALTHY
         and not final[engine].failed

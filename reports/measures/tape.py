@@ -1,11 +1,14 @@
 """Figures about the tape that was replayed and about the halts and alerts that it caused."""
 
+import datetime
 from collections import Counter
 from collections.abc import Iterator
 
 from reports.figures import Figure, in_history
 from reports.history import History
 from reports.records import Alert, Halt, Observer, Tape
+
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
 def measure(history: History) -> Iterator[Figure]:
@@ -18,14 +21,29 @@ def measure(history: History) -> Iterator[Figure]:
     yield Figure("tape.pins", len(tape.pins) if tape else None, "pins", "properties pinned to the real day", source)
     held = sum(pin.target == pin.got for pin in tape.pins) if tape else None
     yield Figure("tape.pins_held", held, "pins", "pinned properties that the tape has exactly", source)
+    yield from _each(tapes)
     yield from _halts(history)
+
+
+def _each(tapes: list[Tape]) -> Iterator[Figure]:
+    """Of a run with several tapes, each by its scenario; the last one where a scenario was replayed twice."""
+    by_scenario = {tape.scenario: tape for tape in tapes}
+    for scenario, tape in by_scenario.items() if len(tapes) > 1 else ():
+        own = (in_history("tape", [item for item in tapes if item.scenario == scenario], scenario=scenario),)
+        yield Figure(f"tape.{scenario}.digest", tape.digest, "text", "digest of this scenario's ticks", own)
+        yield Figure(f"tape.{scenario}.ticks", tape.ticks, "ticks", "ticks of this scenario", own)
+        yield Figure(f"tape.{scenario}.pins", len(tape.pins), "pins", "properties pinned to its real day", own)
+        held = sum(pin.target == pin.got for pin in tape.pins)
+        yield Figure(f"tape.{scenario}.pins_held", held, "pins", "of these, held exactly", own)
 
 
 def _halts(history: History) -> Iterator[Figure]:
     run, halts, alerts = history.run, history.of(Halt), history.of(Alert)
     observers = history.of(Observer)
-    declared = Counter((halt.kind, halt.level, halt.symbol) for halt in run.expect.halts) if run else Counter()
-    observed = Counter((halt.kind, halt.level, halt.symbol) for halt in halts)
+    told = run.expect.halts if run else []
+    dated = all(halt.day is not None for halt in told)
+    declared = Counter((halt.kind, halt.level, halt.symbol, halt.day if dated else None) for halt in told)
+    observed = Counter((halt.kind, halt.level, halt.symbol, day_of(halt) if dated else None) for halt in halts)
     watched = _watched(observers, "halts", len(halts))
     source = (in_history("halt", halts), in_history("observer", observers))
     yield Figure("halts.declared", declared.total() if run else None, "halts", "halts the mission declares", source)
@@ -38,6 +56,11 @@ def _halts(history: History) -> Iterator[Figure]:
     absent = len(set(run.expect.alerts) - seen) if run and _watched(observers, "alerts", len(alerts)) else None
     source = (in_history("alert", alerts), in_history("observer", observers))
     yield Figure("alerts.missing", absent, "alerts", "kinds of alert declared, but not observed", source)
+
+
+def day_of(halt: Halt) -> str:
+    """The market's day of a halt: New York's trading hours lie within one day of UTC."""
+    return (_EPOCH + datetime.timedelta(seconds=halt.start_ns // 10**9)).date().isoformat()
 
 
 def _watched(observers: list[Observer], subject: str, recorded: int) -> bool:

@@ -111,6 +111,7 @@ class EpollGenerator:
         for field in ("next", "unsettled", "stall", "put", "taken", "unchecked", "stopped"):
             loop[field] = 0
         loop["total"], loop["end"], loop["think"] = bout.scheduled, bout.end, bout.think
+        loop["per_target"] = bout.per_target
         self._tables = self._tables._replace(arrivals=bout.arrivals)
         reactor.drive(self._tables)
         bout.scheduled = int(loop["next"][0])

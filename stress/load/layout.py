@@ -65,6 +65,7 @@ LOOP_FIELDS = (
     "end",
     "timeout",
     "think",  # -1 in an open phase
+    "per_target",  # a next arrival is like the one that it follows
     "sweep_at",
     "pace",  # connections to open in one sweep
     "stall",

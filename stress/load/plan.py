@@ -71,6 +71,9 @@ class OpenPhase(msgspec.Struct, frozen=True, tag="open"):
 class ClosedPhase(msgspec.Struct, frozen=True, tag="closed"):
     """`concurrency` requests outstanding over all targets; each reply starts the next one after `think_s`.
 
+    per_target: the outstanding ones are dealt over the targets by weight, and each is followed by its like, so that
+    every target keeps its share of them.  Otherwise a next one is drawn anew, and most come to wait at the slowest.
+    The first ones are then sent one after the other, each timed from its own turn.
     requests_per_s_max bounds the memory of the record: the phase ends early when it is passed.
     """
 
@@ -78,6 +81,7 @@ class ClosedPhase(msgspec.Struct, frozen=True, tag="closed"):
     concurrency: int
     duration_s: float
     think_s: float = 0.0
+    per_target: bool = False
     requests_per_s_max: int = 200_000
 
 

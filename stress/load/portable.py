@@ -145,7 +145,8 @@ class AsyncioGenerator:
         self._begin_bout(bout)
         self._loop.run_until_complete(self._drive())
         bout.scheduled = self._next
-        for column, values in (("taken", self._taken), ("settled", self._settled), ("outcome", self._outcome)):
+        columns = {"taken": self._taken, "settled": self._settled, "outcome": self._outcome, "choice": self._choice}
+        for column, values in columns.items():
             bout.arrivals[column] = values
         bout.arrivals["intended"][: self._next] = self._intended[: self._next]
 
@@ -204,6 +205,8 @@ class AsyncioGenerator:
         self._unsettled -= 1
         bout = self._bout
         if bout.think >= 0 and now + bout.think < bout.end and len(self._intended) < len(self._choice):
+            if bout.per_target:
+                self._choice[len(self._intended)] = self._choice[i]
             self._intended.append(now + bout.think)
             if self._idle:
                 self._wake(bout.think / 1e9)

@@ -56,12 +56,12 @@ def errno() -> int:
 @kernel
 def settle(t: Tables, i: int, outcome: int, now: int) -> None:
     loop, arrival = t.loop[0], t.arrivals[i]
-    arrival.settled = now
-    arrival.outcome = outcome
+    arrival.settled, arrival.outcome = now, outcome
     t.counts[t.requests[arrival.choice].target, outcome] += 1
     loop.unsettled -= 1
     if loop.think >= 0 and now + loop.think < loop.end and loop.total < len(t.arrivals):
         t.arrivals[loop.total].intended = now + loop.think
+        t.arrivals[loop.total].choice = arrival.choice if loop.per_target else t.arrivals[loop.total].choice
         loop.total += 1
 
 

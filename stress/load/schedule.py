@@ -44,3 +44,10 @@ def weighted_choices(weights: Floats, count: int, rng: np.random.Generator) -> N
     edges = np.cumsum(weights / weights.sum())
     drawn = np.searchsorted(edges, rng.random(count), side="right")
     return np.minimum(drawn, len(weights) - 1).astype(np.uint16)
+
+
+def dealt(weights: Floats, count: int) -> NDArray[np.uint16]:
+    """Indices 0..len(weights)-1 in order, each in proportion to its weight to within one; shape (count,)."""
+    ends = np.cumsum(weights) / weights.sum()
+    found = np.searchsorted(ends, (np.arange(count) + 0.5) / count)
+    return np.minimum(found, len(weights) - 1).astype(np.uint16)

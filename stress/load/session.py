@@ -121,6 +121,9 @@ class Session:
 
     def _fold(self, phase: Phase, bout: Bout, watch: Watch, spent: tuple[float, float]) -> PhaseResult:
         arrivals = bout.arrivals[: bout.scheduled]
+        if bout.per_target:  # no schedule says when the first ones are due: as soon as they can be sent
+            first = arrivals[: bout.outstanding]
+            first["intended"] = first["taken"]
         arrivals["outcome"][bout.wrong] = Outcome.BAD_BODY
         us = np.maximum((arrivals["settled"] - arrivals["intended"]) // 1000, 0)
         lag = np.maximum((arrivals["taken"] - arrivals["intended"]) // 1000, 0)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from stress.load.errors import LoadError
 from stress.load.plan import ClosedPhase, LoadPlan, OpenPhase, Phase, Request, Target
 from stress.load.result import Outcome
-from stress.load.schedule import even_arrivals, poisson_arrivals, weighted_choices
+from stress.load.schedule import dealt, even_arrivals, poisson_arrivals, weighted_choices
 
 ARRIVAL = np.dtype(
     [
@@ -96,6 +96,8 @@ def arrivals_of(phase: Phase, number: int, plan: LoadPlan, mix: Mix) -> NDArray[
     table = np.zeros(count, dtype=ARRIVAL)
     table["intended"][: len(seconds)] = np.round(seconds * 1e9)
     table["choice"] = weighted_choices(mix.weights, count, rng)
+    if isinstance(phase, ClosedPhase) and phase.per_target:
+        table["choice"][: phase.concurrency] = dealt(mix.weights, phase.concurrency)
     table["after"] = -1
     table["outcome"] = Outcome.PENDING
     return table
@@ -110,16 +112,19 @@ class Bout:
     end: int
     think: int  # nanoseconds; -1 in an open phase
     scheduled: int  # arrivals[:scheduled] have a time
+    per_target: bool = False
+    outstanding: int = 0  # at any time, in a closed phase
     wrong: list[int] = field(default_factory=list)  # arrivals answered with a body that failed its check
 
 
 def bout_of(phase: Phase, arrivals: NDArray[np.void], begin: int) -> Bout:
     """Fix a phase's arrivals to the clock: its first instant is `begin`."""
-    scheduled, think = len(arrivals), -1
+    scheduled, think, per_target, outstanding = len(arrivals), -1, False, 0
     if isinstance(phase, ClosedPhase):
-        scheduled, think = phase.concurrency, round(phase.think_s * 1e9)
+        scheduled = outstanding = phase.concurrency
+        think, per_target = round(phase.think_s * 1e9), phase.per_target
     arrivals["intended"][:scheduled] += begin
-    return Bout(arrivals, begin, begin + round(phase.duration_s * 1e9), think, scheduled)
+    return Bout(arrivals, begin, begin + round(phase.duration_s * 1e9), think, scheduled, per_target, outstanding)
 
 
 def socket_address(target: Target) -> tuple[int, bytes]:

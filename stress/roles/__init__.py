@@ -1,7 +1,7 @@
 """The roles of a mission's phases: each file carries one out."""
 
-from stress.phase_specs import AnySpec, Calibrate, Faults, Idle, Storm
-from stress.roles import calibrate, faults, idle, storm
+from stress.phase_specs import AnySpec, Backtests, Calibrate, Data, Faults, Idle, InFlight, Search, Storm
+from stress.roles import backtests, calibrate, data, faults, idle, inflight, search, storm
 from stress.run import Run
 
 
@@ -16,3 +16,11 @@ async def carry_out(run: Run, phase: AnySpec) -> None:
             await storm.carry_out(run, phase)
         case Faults():
             await faults.carry_out(run, phase)
+        case Data():
+            await data.carry_out(run, phase)
+        case InFlight():
+            await inflight.carry_out(run, phase)
+        case Search():
+            await search.carry_out(run, phase)
+        case Backtests():
+            await backtests.carry_out(run, phase)

@@ -1,4 +1,8 @@
-"""After a storm: drain, then the ledger, halts, hops, memory and the last health."""
+"""After a storm: drain, then the ledger, halts, hops, memory and the last health.
+
+The ledger's rows are of the whole run so far, the last ones count; halts, alerts and fills are those since the last
+account.
+"""
 
 import asyncio
 import time
@@ -9,8 +13,8 @@ from hdrh.histogram import HdrHistogram
 from engines.wire.bus import Bus
 from reports import records
 from stress import settle
-from stress.history.samples import pss_bytes
 from stress.history.stamp import stamp
+from stress.profiler.sampler import pss_of
 from stress.run import Run
 
 HOPS = (("risk", "trades", "tick-to-risk"), ("strategy", "bars", "tick-to-signal"), ("vpin", "trades", "tick-to-vpin"))
@@ -34,20 +38,22 @@ async def carry_out(run: Run, what: Account) -> None:
     buses: dict[str, Bus] = {"main": run.fleet.bus("main"), "market": run.fleet.bus("market")}
     try:
         await settle.drained(buses, run.manifests(), what.drain_s)
-        for row in await settle.ledger(buses, run.manifests(), time.monotonic() - what.began):
+        run.taken.seconds += time.monotonic() - what.began
+        for row in await settle.ledger(buses, run.manifests(), run.taken.seconds):
             run.add(row)
-        for outcome in await settle.outcomes(buses["main"]):
+        for outcome in await settle.outcomes(buses["main"], run.taken):
             run.add(outcome)
         for engine, topic, hop in HOPS:
             encoded = (await asyncio.to_thread(run.fleet.get, engine, "/hops")).get(f"{what.trace} {topic}")
             if encoded is not None:
                 _hop(run, what.measured, hop, HdrHistogram.decode(encoded))
-        _hop(run, what.measured, "order-to-fill", await settle.order_to_fill(buses["main"], what.trace))
+        filled = await settle.order_to_fill(buses["main"], what.trace, run.taken)
+        _hop(run, what.measured, "order-to-fill", filled)
     finally:
         for bus in buses.values():
             await bus.close()
+    await asyncio.to_thread(run.fleet.refresh)  # a fault may have given some of them new processes
     _memory(run)
-    run.fleet.refresh()
     run.phase(name, "end", measured=False)
     await run.probe("end")
 
@@ -59,9 +65,7 @@ def _hop(run: Run, phase: str, name: str, histogram: HdrHistogram) -> None:
 
 
 def _memory(run: Run) -> None:
-    import psutil
-
-    sizes = {name: pss_bytes(psutil.Process(pid)) for name, pid in run.fleet.pids().items()}
+    sizes = {name: pss_of(pid) for name, pid in run.fleet.pids().items()}
     known = {name: size for name, size in sizes.items() if size is not None}
     if len(known) == len(sizes):
         run.add(records.Memory(**stamp(), pss_bytes_total=sum(known.values()), per_process=known))

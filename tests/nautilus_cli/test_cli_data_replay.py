@@ -82,8 +82,8 @@ def marketdata(monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
 @pytest.fixture
 def five(tmp_path: Path) -> str:
     path = tmp_path / "five.parquet"
-    duckdb.sql(f"COPY (SELECT 1 AS ts, ['A', 'B'][1 + i % 2] AS symbol, 1.0 AS price, 1 AS size FROM range(4) t(i)) "
-               f"TO '{path}' (FORMAT parquet)")  # fmt: skip
+    rows = "SELECT 1 AS ts, ['A', 'B'][1 + i % 2] AS symbol, 1.0 AS price, 1 AS size FROM range(4) t(i)"
+    duckdb.connect().sql(f"COPY ({rows}) TO '{path}' (FORMAT parquet)")
     return str(path)
 
 
@@ -106,7 +106,7 @@ def test_symbols_are_chosen_and_the_document_is_one(marketdata: Engine, nautilus
 
 def test_a_file_without_symbols_is_one_feed(marketdata: Engine, nautilus: Type, tmp_path: Path) -> None:
     path = tmp_path / "ESX.parquet"
-    duckdb.sql(f"COPY (SELECT 1 AS ts, 1.0 AS price, 1 AS size) TO '{path}' (FORMAT parquet)")
+    duckdb.connect().sql(f"COPY (SELECT 1 AS ts, 1.0 AS price, 1 AS size) TO '{path}' (FORMAT parquet)")
     assert nautilus("data", "replay", str(path)).exit_code == 0
     assert [feed["symbol"] for feed in marketdata.posts[0][2]["feeds"]] == ["ESX"]
 

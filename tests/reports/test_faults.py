@@ -15,6 +15,7 @@ from reports.records import Fault, Recovery
 from tests.reports.conftest import CRITERIA, Edit, build, finish
 
 JUDGED = ("recovery-complete", "faults-proven", "recovery-p95", "healthy-at-end")
+APART = "supervisor-recovery"
 SECOND = 1_000_000_000
 
 
@@ -24,7 +25,7 @@ def with_faults(*recoveries: Recovery, proven: bool = True, sick_ns: int = 0) ->
     def edit(lines: list[records.AnyRecord]) -> list[records.AnyRecord]:
         head, *rest = lines
         assert isinstance(head, records.Run)
-        wanted = [records.CriterionTarget(id=name) for name in (*CRITERIA, *JUDGED)]
+        wanted = [records.CriterionTarget(id=name) for name in (*CRITERIA, *JUDGED, APART)]
         told = [targets for targets in head.criteria if targets.target is not None]
         by_id = {item.id: item for item in (*wanted, *told)}
         head = msgspec.structs.replace(head, criteria=list(by_id.values()))
@@ -36,7 +37,7 @@ def with_faults(*recoveries: Recovery, proven: bool = True, sick_ns: int = 0) ->
         if sick_ns:
             probe = next(line for line in lines if isinstance(line, records.Health) and line.engine == "risk")
             more.append(msgspec.structs.replace(probe, mono_ns=sick_ns, status="down", error="no answer"))
-        return [head, *rest[:-1], *more, rest[-1]]
+        return [head, *sorted([*rest[:-1], *more], key=lambda line: line.mono_ns), rest[-1]]
 
     return edit
 
@@ -72,6 +73,18 @@ def test_both_paths_agree_on_every_figure_of_a_run_with_faults(tmp_path: Path) -
         "healthy-at-end": "ACHIEVED",
     }
     assert "## Faults and recovery" in (folder / runs.REPORT_MD).read_text()
+
+
+def test_the_supervisors_end_is_judged_apart(tmp_path: Path) -> None:
+    items = [recovery("a", 1.0), recovery("b", 5.5, engine="supervisor")]
+    folder = finish(build(tmp_path / "run", with_faults(*items)))
+    found = verify.verify(folder)
+    assert found.ok, found.mismatches
+    own = figures(folder)
+    assert own["recovery.regain_worst_s"].value == pytest.approx(1.0)
+    assert own["recovery.supervisor_worst_s"].value == pytest.approx(5.5)
+    verdicts = {item.id: item.verdict.label for item in runs.load(folder).criteria}
+    assert (verdicts["recovery-p95"], verdicts["supervisor-recovery"]) == ("EXCEEDED", "ACHIEVED")
 
 
 def test_one_that_never_came_back_makes_the_times_unknown_and_the_run_missed(tmp_path: Path) -> None:

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from reports import recount, runs
-from reports.chain import HEAD
+from reports import runs
 from reports.errors import ReportError
 from reports.records import HISTORY
 from reports.seal import MANIFEST, seal
@@ -244,18 +243,3 @@ def test_fields_of_a_wrong_type_are_told_never_a_traceback(run_folder: Path) -> 
 def test_an_empty_or_headless_history_never_passes(tmp_path: Path, edit: list[Any]) -> None:
     write_history(tmp_path, edit)
     assert not verify(tmp_path).ok
-
-
-def test_the_second_path_shares_no_code_with_the_first() -> None:
-    """By their imports."""
-    package = Path(recount.__file__).parent
-    allowed = {"reports.recount", "reports.recount_hdr", "reports.recount_sql"}
-    for path in package.glob("recount*.py"):
-        lines = [line for line in path.read_text().splitlines() if line.startswith(("from reports", "import reports"))]
-        imported = {
-            name if name != "reports" else f"reports.{what.strip()}"
-            for _, name, _, *whats in (line.split(" ", 3) for line in lines)
-            for what in "".join(whats).split(",")
-        }
-        assert imported <= allowed, path.name
-    assert HEAD == 18, "the second path cuts lines at this column by itself"

@@ -124,3 +124,64 @@ def test_quick_keeps_the_low_inside_the_window() -> None:
     scenario = load("flash-crash").varied(quick=True).of(Storm)[0].tape()
     assert scenario.window.start < scenario.leg.low_at < scenario.window.end
     assert scenario.window.speed == 40
+
+
+BREAKER = (FOLDER / "circuit-breaker.toml").read_text()
+ESX = '{ kind = "pause", symbol = "ESX" }'
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "mistakes"),
+    [
+        (FLASH, (f"[{ESX}]", "[]"), ["the rulebook gives pause halt of ESX"]),
+        (
+            FLASH,
+            (ESX, '{ kind = "market-wide", symbol = "*", level = 1 }'),
+            ["the rulebook gives no market-wide halt of * at level 1", "the rulebook gives pause halt of ESX"],
+        ),
+        (FLASH, (ESX, f"{ESX}, {ESX}"), ["the rulebook gives no pause halt of ESX"]),
+        (
+            BREAKER,
+            ("day = 2020-03-18", "day = 2020-03-16"),
+            [
+                "the rulebook gives no market-wide halt of * at level 1 on 2020-03-16",
+                "the rulebook gives market-wide halt of * at level 1 on 2020-03-18",
+            ],
+        ),
+        (BREAKER, (", day = 2020-03-18", ""), ["several storms; say the day of each halt"]),
+        (BREAKER, ('scenario = "2020-03-18"', 'scenario = "2008-10-15"'), ["the rulebook gives no market-wide halt"]),
+    ],
+)
+def test_declared_halts_are_those_of_the_rulebook(text: str, change: tuple[str, str], mistakes: list[str]) -> None:
+    assert change[0] in text
+    with pytest.raises(MissionErrors) as caught:
+        parse(text.replace(*change))
+    assert len(caught.value.mistakes) == len(mistakes)
+    for found, words in zip(caught.value.mistakes, mistakes, strict=True):
+        assert found.startswith(f"expect.halts: {words}")
+
+
+def test_halts_that_nobody_asks_about_need_not_be_declared() -> None:
+    bare = FLASH.replace(f"halts = [{ESX}]", "halts = []").replace('id = "expected-halts"', 'id = "expected-alerts"')
+    assert parse(bare).expect.halts == ()
+
+
+def test_everything_comes_in_the_documented_order_and_in_four_minutes() -> None:
+    mission = load("comprehensive")
+    roles = [phase.role for phase in mission.phases]
+    order = ("idle", "data", "storm", "search", "inflight", "backtests", "faults")
+    places = [roles.index(role) for role in order]
+    assert places == sorted(places)
+    assert roles[-1] == "faults"  # engines die in it
+    assert plan(mission, Options(quick=True)).seconds <= 240
+
+
+def test_a_storm_needs_a_calibration_before_it_a_flight_does_not() -> None:
+    assert load("hft").of(Calibrate) == ()
+    assert [storm.title for storm in load("circuit-breaker").of(Storm)] == [
+        "2020-03-09", "2020-03-12", "2020-03-16", "2020-03-18"
+    ]  # fmt: skip
+
+
+def test_a_headline_is_read_without_the_rest() -> None:
+    assert missions.headline("flash-crash") == (load("flash-crash").title, load("flash-crash").summary)

@@ -62,7 +62,7 @@ def test_order_to_fill_counts_only_its_trace() -> None:
         )
         fill = lambda i: Fill(i, i, "s", "AAPL", 1, 5, 100, 0, 1)  # noqa: E731
         await bus.append([row("fills", fill("x"), "1-1", 4_000_000), row("fills", fill("y"), "1-2", 9_000_000)])
-        return await settle.order_to_fill(bus, "r1/window")
+        return await settle.order_to_fill(bus, "r1/window", settle.Taken())
 
     histogram = asyncio.run(main())
     assert histogram.get_total_count() == 1
@@ -74,9 +74,39 @@ def test_outcomes_are_observed_even_when_there_are_none() -> None:
         bus = MemoryBus()
         body = Halt("pause", 0, "ESX", 5, 9, "stop-logic")
         await bus.append([row("halts", body, f"1-{n + 1}") for n in range(halts)])
-        return await settle.outcomes(bus)
+        return await settle.outcomes(bus, settle.Taken())
 
     none, one = asyncio.run(main(0)), asyncio.run(main(1))
     assert [r.seen for r in none if isinstance(r, records.Observer)] == [0, 0]
     (halt,) = [r for r in one if isinstance(r, records.Halt)]
     assert (halt.kind, halt.level, halt.symbol, halt.start_ns, halt.end_ns) == ("pause", None, "ESX", 5, 9)
+
+
+def test_an_account_takes_what_came_since_the_last_one() -> None:
+    async def main() -> list[list[records.AnyRecord]]:
+        bus, taken = MemoryBus(), settle.Taken()
+        found = []
+        for day in (1, 2, 3):
+            body = Halt("market-wide", 1, "*", day, day + 1, "Rule 80B of 2013")
+            await bus.append([row("halts", body, f"{day}-1")] if day < 3 else [])
+            found.append(await settle.outcomes(bus, taken))
+        return found
+
+    accounts = asyncio.run(main())
+    halts = [[r.start_ns for r in account if isinstance(r, records.Halt)] for account in accounts]
+    seen = [[r.seen for r in account if isinstance(r, records.Observer)] for account in accounts]
+    assert halts == [[1], [2], []]
+    assert seen == [[1, 0], [2, 0], [2, 0]]  # of halts and of alerts, since the first account
+
+
+def test_fills_of_an_earlier_account_are_not_timed_again() -> None:
+    async def main() -> list[int]:
+        bus, taken = MemoryBus(), settle.Taken()
+        counts = []
+        for n in (1, 2):
+            await bus.append([row("orders", Order(f"o{n}", "s", "AAPL", 1, 5), f"{n}-1", 1_000_000)])
+            await bus.append([row("fills", Fill(f"f{n}", f"o{n}", "s", "AAPL", 1, 5, 100, 0, 1), f"{n}-1", 2_000_000)])
+            counts.append((await settle.order_to_fill(bus, "r1/window", taken)).get_total_count())
+        return counts
+
+    assert asyncio.run(main()) == [1, 1]

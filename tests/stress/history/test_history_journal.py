@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reports.history import read
-from reports.records import HISTORY, End, FleetBoot
+from reports.records import HISTORY, End, FleetBoot, Unavailable
 from stress.history import History, HistoryError, stamp
 
 PARENT = """
@@ -60,7 +60,7 @@ def test_threads_do_not_tear_each_others_lines(tmp_path: Path) -> None:
 
         def work() -> None:
             for _ in range(10):
-                history.append(End(status="failed", reason=big, **stamp()))
+                history.append(Unavailable(criterion="hardware", why=big, **stamp()))
 
         threads = [threading.Thread(target=work) for _ in range(4)]
         for thread in threads:

@@ -185,6 +185,22 @@ def test_the_closed_model_keeps_its_concurrency(run_plan: RunPlan, server: Fault
     assert 3 < counts.done <= 3 * (0.5 / 0.02 + 1)
 
 
+@pytest.mark.parametrize("per_target", [True, False])
+def test_each_target_keeps_its_share_of_the_outstanding_where_asked(
+    run_plan: RunPlan, server: FaultyServer, per_target: bool
+) -> None:
+    slow, fast = (
+        Target(name, server.port, (Request(f"/delay/{ms}"),), connections=8) for name, ms in (("s", 100), ("f", 5))
+    )
+    phase = ClosedPhase("c", 8, 0.5, per_target=per_target)
+    result, _ = run_plan(LoadPlan((slow, fast), (phase,)))
+    s, f = (counts_of(result.phases[0], name) for name in "sf")
+    assert adds_up(s) and adds_up(f)
+    # Four at a time, each 100 ms: five rounds and the last.  Drawn anew, nearly all eight wait at the slow one.
+    assert s.done <= 24 if per_target else s.done > 24
+    assert f.done > s.done if per_target else f.done <= 2 * s.done
+
+
 def test_the_closed_model_thinks(run_plan: RunPlan, server: FaultyServer) -> None:
     target = Target("a", server.port, (Request("/ok"),), connections=8)
     result, _ = run_plan(LoadPlan((target,), (ClosedPhase("c", 2, 0.5, think_s=0.1),)))

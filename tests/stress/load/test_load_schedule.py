@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from stress.load.schedule import even_arrivals, poisson_arrivals, weighted_choices
+from stress.load.schedule import dealt, even_arrivals, poisson_arrivals, weighted_choices
 
 Floats = NDArray[np.float64]
 curves = st.lists(st.one_of(st.just(0.0), st.floats(0.0, 300.0)), min_size=1, max_size=20).map(np.array)
@@ -55,3 +55,10 @@ def test_choices_are_seeded_and_follow_their_weights() -> None:
     chosen = weighted_choices(weights, 20_000, np.random.default_rng(1))
     assert (chosen == weighted_choices(weights, 20_000, np.random.default_rng(1))).all()
     assert stats.chisquare(np.bincount(chosen), weights * 2000).pvalue > 0.01
+
+
+@given(st.lists(st.floats(0.01, 10.0), min_size=1, max_size=30).map(np.array), st.integers(1, 500))
+def test_what_is_dealt_is_in_proportion_to_within_one(weights: Floats, count: int) -> None:
+    counted = np.bincount(dealt(weights, count), minlength=len(weights))
+    assert counted.sum() == count
+    assert np.abs(counted - weights / weights.sum() * count).max() <= 1.0 + 1e-6

@@ -1,0 +1,292 @@
+"""The second path to the figures of the history, as pairs of id and value, over raw JSON objects."""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from reports.recount_rows import Fields, Probes, Rows
+
+Number = float | str | None
+Pairs = Iterator[tuple[str, Number]]
+_FOREVER = 2**63 - 1
+_DEATHS = {"crashed", "failed", "backoff"}
+_NO_SERVER_ERROR = ("timeout", "http_4xx")
+_LEDGER = ("published", "processed_unique", "dead_lettered", "pending", "redeliveries", "reordered")
+_TOTALS = (
+    ("delivered", "deliveries"),
+    ("dead_lettered", "dead_lettered"),
+    ("redeliveries", "redeliveries"),
+    ("reordered", "reordered"),
+)
+_BACK = {
+    "detect": "detected_ns",
+    "restart": "restarted_ns",
+    "healthy": "healthy_ns",
+    "regain": "regained_ns",
+    "drain": "drained_ns",
+}
+
+
+def figures(rows: Rows) -> dict[str, Number]:
+    """Every figure that the history alone bears."""
+    parts = (_run(rows), _engines(rows), _load(rows), _calibration(rows), _bus(rows), _faults(rows), _tape(rows))
+    return {name: float(value) if isinstance(value, int) else value for part in parts for name, value in part}
+
+
+def run(rows: Rows) -> Fields | None:
+    """The run record, when it is the first."""
+    return rows.first if rows.first.get("type") == "run" else None
+
+
+def loaded_phases(rows: Rows) -> list[str]:
+    """Measured phases with load, in the order of their first start."""
+    loaded = {record["phase"] for record in rows.of("load_summary")} | {phase for phase, _ in rows.loads}
+    begun = (record for record in rows.of("phase") if record["measured"] and record["event"] == "start")
+    return [name for name in dict.fromkeys(record["name"] for record in begun) if name in loaded]
+
+
+def failures(record: Fields) -> int:
+    """All that failed, of any kind."""
+    total: int = sum((record.get("failed") or {}).values())
+    return total
+
+
+def latest(records: Iterable[Fields], *keys: str) -> dict[tuple[str, ...], Fields]:
+    """The last record for each combination of the fields, in order of first appearance."""
+    return {tuple(record[key] for key in keys): record for record in records}
+
+
+def gone(row: Fields) -> int:
+    """Messages that a consumer's account does not account for."""
+    lost: int = row["published"] - (row["processed_unique"] + row["dead_lettered"] + row["pending"])
+    return lost
+
+
+def _run(rows: Rows) -> Pairs:
+    begin, end = run(rows), rows.last if rows.last.get("type") == "end" else None
+    yield "run.duration_s", (end["mono_ns"] - begin["mono_ns"]) / 1e9 if begin and end else None
+    yield "fleet.started", len({record["engine"] for record in rows.of("boot")}) or None
+    boots = rows.of("fleet_boot")
+    yield "fleet.boot_s", boots[-1]["seconds"] if boots else None
+    totals = [sum(sizes.values()) for record in rows.of("memory") if (sizes := record["per_process"])]
+    yield "fleet.pss_peak_bytes", max(totals, default=None)
+
+
+def _engines(rows: Rows) -> Pairs:
+    """Survival, availability and answers: of each engine, and of all."""
+    begin = run(rows)
+    engines: list[str] = begin["engines"] if begin else []
+    last = {engine: found for engine in rows.probes if (found := _final(rows, rows.probes[engine]))}
+    boots = {record["engine"]: record for record in rows.of("boot")}
+    dead = {record["engine"] for record in rows.of("fleet_event") if record["state"].lower() in _DEATHS}
+    if begin:
+        known = bool(engines) and all(engine in last and engine in boots for engine in engines)
+        well = (("healthy", False, boots[engine]["pid"], 0) for engine in engines if known)
+        same = (last[engine][0] == want and engine not in dead for engine, want in zip(engines, well, strict=False))
+        yield "fleet.alive_at_end", sum(same) if known else None
+        yield from _before_faults(rows, engines, {engine: boots[engine]["pid"] for engine in boots})
+    judged = {engine: _judged(rows, engine) for engine in rows.probes}
+    yield "availability.percent", _share(judged.values())
+    yield "idle.response_ms", _average([ms for probes in rows.probes.values() for ms in probes.idle_ms])
+    for engine in engines:
+        yield f"engine.{engine}.ready_s", boots[engine]["ready_s"] if engine in boots else None
+        idle = rows.probes[engine].idle_ms if engine in rows.probes else []
+        yield f"engine.{engine}.idle_response_ms", _average(idle)
+        yield f"engine.{engine}.availability_percent", _share([judged[engine]] if engine in judged else [])
+        answer, uptime = last.get(engine, (None, None))
+        yield f"engine.{engine}.status_at_end", answer[0] if answer else None
+        yield f"engine.{engine}.uptime_s", uptime
+
+
+def _before_faults(rows: Rows, engines: list[str], pids: dict[str, int]) -> Pairs:
+    """How many engines lived when the first fault came."""
+    came = [record["mono_ns"] for record in rows.of("fault") if record["event"] == "inject"]
+    came += [record["injected_ns"] for record in rows.of("recovery")]
+    if not came:
+        return
+    first = min(came)
+    marks = [record["mono_ns"] for record in rows.of("phase") if record["measured"] and record["event"] == "end"]
+    begin = max((mark for mark in marks if mark < first), default=first)
+    alive = 0
+    dead = {
+        record["engine"]
+        for record in rows.of("fleet_event")
+        if record["mono_ns"] < first and record["state"].lower() in _DEATHS
+    }
+    for engine in engines:
+        probes = rows.probes.get(engine, Probes())
+        seen = [answer for at, answer in zip(probes.at, probes.answer, strict=True) if begin <= at < first]
+        if not seen or engine not in pids:
+            yield "fleet.alive_before_faults", None
+            return
+        alive += rows.answers[seen[-1]] == ("healthy", False, pids[engine], 0) and engine not in dead
+    yield "fleet.alive_before_faults", alive if engines else None
+
+
+def _final(rows: Rows, probes: Probes) -> tuple[tuple[str, bool, int | None, int | None], float | None] | None:
+    """What the last probe after the last measured phase found, and the uptime it was told."""
+    ends = [record["mono_ns"] for record in rows.of("phase") if record["measured"] and record["event"] == "end"]
+    for place in range(len(probes.at) - 1, -1, -1) if ends else ():
+        if probes.at[place] >= max(ends):
+            uptime = probes.uptime[place]
+            return rows.answers[probes.answer[place]], None if uptime < 0 else uptime
+    return None
+
+
+def _judged(rows: Rows, engine: str) -> tuple[int, int]:
+    """Healthy answers and probes of an engine, but for those within the window of a fault that touched it."""
+    windows = [
+        (record["injected_ns"], _FOREVER if record.get("regained_ns") is None else record["regained_ns"])
+        for record in rows.of("recovery")
+        if engine in record["engines"]
+    ]
+    probes = rows.probes[engine]
+    answers: Iterable[int] = probes.answer
+    if windows:
+        pairs = zip(probes.at, probes.answer, strict=True)
+        answers = [answer for at, answer in pairs if not any(low <= at <= high for low, high in windows)]
+    counted = Counter(answers)
+    well = sum(number for answer, number in counted.items() if rows.answers[answer][:2] == ("healthy", False))
+    return well, counted.total()
+
+
+def _share(parts: Iterable[tuple[int, int]]) -> float | None:
+    known = list(parts)
+    total = sum(all_ for _, all_ in known)
+    return 100.0 * sum(well for well, _ in known) / total if total else None
+
+
+def _average(values: list[float]) -> float | None:
+    return math.fsum(values) / len(values) if values else None
+
+
+def _load(rows: Rows) -> Pairs:
+    phases = loaded_phases(rows)
+    measured = [record for record in rows.of("load_summary") if record["phase"] in phases]
+    for phase in phases:
+        own = [record for record in measured if record["phase"] == phase]
+        scopes: dict[str, list[Fields]] = {}
+        for record in own:
+            scopes.setdefault(record["engine"], []).append(record)
+        scopes["all"] = own
+        for scope, records in scopes.items():
+            yield from ((f"load.{phase}.{scope}.{name}", value) for name, value in _sums(records))
+        done, seconds = rows.stressed.get(phase, ([], set()))
+        yield f"load.{phase}.all.rps_stressed", sum(done) / len(seconds) if seconds else None
+        generator = latest(rows.of("generator"), "phase").get((phase,))
+        yield f"generator.{phase}.cpu_percent", 100.0 * generator["cpu_share"] if generator else None
+        yield f"generator.{phase}.stall_max_ms", generator["stall_max_ms"] if generator else None
+        held = [record["at_peak"] for record in rows.of("connections") if record["phase"] == phase]
+        yield f"connections.{phase}.at_peak", min(held, default=None)
+    begin = run(rows)
+    pairs = {(record["phase"], record["engine"]) for record in measured}
+    whole = begin and phases and all((phase, engine) in pairs for phase in phases for engine in begin["engines"])
+    kinds = Counter[str]()
+    for record in measured:
+        kinds.update(record.get("failed") or {})
+    errors = kinds.total() - sum(kinds[kind] for kind in _NO_SERVER_ERROR)
+    yield "load.server_errors", errors if whole else None
+
+
+def _sums(records: list[Fields]) -> Pairs:
+    """The figures of one scope; all unknown without a summary."""
+    for field in ("scheduled", "done", "unsent"):
+        yield field, sum(record[field] for record in records) if records else None
+    yield "errors", sum(map(failures, records)) if records else None
+    seconds = max((record["seconds"] for record in records), default=0.0)
+    yield "rps", sum(record["done"] for record in records) / seconds if seconds else None
+
+
+def _calibration(rows: Rows) -> Pairs:
+    for (mix,), record in latest(rows.of("calibration"), "mix").items():
+        yield f"calibration.{mix}.capacity_rps", record["rate_rps"]
+        yield f"calibration.{mix}.r_max_rps", record["r_max_rps"]
+        own = [item["errors"] for item in rows.of("calibration") if item["mix"] == mix]
+        yield f"calibration.{mix}.errors", sum(own)
+
+
+def _bus(rows: Rows) -> Pairs:
+    accounts = latest(rows.of("ledger"), "bus", "topic", "consumer")
+    for name, row in accounts.items():
+        for field in _LEDGER:
+            yield f"bus.{'.'.join(name)}.{field}", row[field]
+        yield f"bus.{'.'.join(name)}.lost", gone(row)
+    begin = run(rows)
+    declared = (begin or {}).get("expect", {}).get("ledger", [])
+    told = all((want["bus"], want["topic"], want["consumer"]) in accounts for want in declared)
+    yield "bus.lost", sum(abs(gone(row)) for row in accounts.values()) if declared and told else None
+    topics: dict[tuple[str, ...], list[Fields]] = {}
+    for name, row in accounts.items():
+        topics.setdefault(name[:2], []).append(row)
+    some = bool(accounts)
+    yield "bus.published", sum(max(row["published"] for row in own) for own in topics.values()) if some else None
+    for figure, field in _TOTALS:
+        yield f"bus.{figure}", sum(row[field] for row in accounts.values()) if some else None
+    window = max((row["seconds"] for row in accounts.values()), default=0.0)
+    least = sum(min(row["processed_unique"] for row in own) for own in topics.values())
+    yield "bus.rate_msgs_s", least / window if window else None
+
+
+def _faults(rows: Rows) -> Pairs:
+    faults, ways = rows.of("fault"), rows.of("recovery")
+    if not faults and not ways:
+        return
+    injected = sum(record["event"] == "inject" for record in faults)
+    yield "faults.injected", injected
+    yield "faults.unproven", sum(not record["proven"] for record in faults)
+    yield "recovery.missing", injected - sum(record.get("regained_ns") is not None for record in ways)
+    for name, field in _BACK.items():
+        times: list[float] = []
+        for record in ways:
+            seconds = None if record.get(field) is None else (record[field] - record["injected_ns"]) / 1e9
+            yield f"recovery.{record['id']}.{name}_s", seconds
+            times += [] if seconds is None or record["target"] == "supervisor" else [seconds]
+        counted = sum(record["target"] != "supervisor" for record in ways)
+        times = sorted(times) if len(times) == counted else []
+        yield f"recovery.{name}_mean_s", _average(times)
+        yield f"recovery.{name}_p95_s", times[-(-len(times) * 95 // 100) - 1] if times else None
+        yield f"recovery.{name}_worst_s", times[-1] if times else None
+    rebuilt = [record for record in ways if record["target"] == "supervisor"]
+    if rebuilt:
+        ends = [record.get("regained_ns") for record in rebuilt]
+        spans = [(end - record["injected_ns"]) / 1e9 for end, record in zip(ends, rebuilt, strict=True) if end]
+        yield "recovery.supervisor_worst_s", max(spans) if len(spans) == len(rebuilt) else None
+
+
+def _tape(rows: Rows) -> Pairs:
+    tapes = rows.of("tape")
+    tape = tapes[-1] if tapes else None
+    pins = tape["pins"] if tape else []
+    yield "tape.digest", tape["digest"] if tape else None
+    yield "tape.ticks", tape["ticks"] if tape else None
+    yield "tape.pins", len(pins) if tape else None
+    yield "tape.pins_held", sum(pin["target"] == pin["got"] for pin in pins) if tape else None
+    for (scenario,), each in latest(tapes, "scenario").items() if len(tapes) > 1 else ():
+        met = [pin for pin in each["pins"] if pin["target"] == pin["got"]]
+        counts = {"ticks": each["ticks"], "pins": len(each["pins"]), "pins_held": len(met), "digest": each["digest"]}
+        yield from ((f"tape.{scenario}.{name}", value) for name, value in counts.items())
+    begin = run(rows)
+    expect = (begin or {}).get("expect", {})
+    wanted = expect.get("halts", [])
+    dated = all(halt.get("day") for halt in wanted)
+    declared, seen = _halts(wanted, dated), _halts(rows.of("halt"), dated)
+    watched = {record["subject"]: record["seen"] for record in rows.of("observer")}
+    known = watched.get("halts") == seen.total()
+    yield "halts.declared", declared.total() if begin else None
+    yield "halts.observed", seen.total() if known else None
+    yield "halts.missing", sum(max(declared[key] - seen[key], 0) for key in declared) if known else None
+    yield "halts.unexpected", sum(max(seen[key] - declared[key], 0) for key in seen) if known else None
+    alerts = [record["kind"] for record in rows.of("alert")]
+    told = begin is not None and watched.get("alerts") == len(alerts)
+    yield "alerts.missing", len(set(expect.get("alerts", [])).difference(alerts)) if told else None
+
+
+def _halts(halts: Iterable[Fields], dated: bool) -> Counter[tuple[object, ...]]:
+    """By kind, level and symbol, and by day where each declared one has its day; a halt's own day is UTC's."""
+    keys = ((halt["kind"], halt.get("level"), halt.get("symbol"), halt) for halt in halts)
+    return Counter((*key, (halt.get("day") or _day(halt["start_ns"])) if dated else None) for *key, halt in keys)
+
+
+def _day(ns: int) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(ns // 10**9))

@@ -1,0 +1,1 @@
+"""Backtests in number: what is asked, and what an own computation gives."""

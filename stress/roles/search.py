@@ -1,0 +1,72 @@
+"""The highest rate that the fleet answers in time: short steps of an open model, each after a warm-up."""
+
+from reports import records
+from stress.history.stamp import stamp
+from stress.load.plan import LoadPlan, OpenPhase
+from stress.load.result import PhaseResult
+from stress.phase_specs import Search
+from stress.run import Run
+from stress.search import Tried, following
+from stress.targets import targets
+
+_CELL_S = 0.1  # of the rate curve
+_LAG_MS, _LAG_SHARE = 5.0, 0.1  # longest lag of the generator: this, or so much of the p99
+
+
+async def carry_out(run: Run, spec: Search) -> None:
+    """Bracket the limit, then bisect."""
+    run.phase(spec.title, "start", measured=False)
+    tried: list[Tried] = []
+    while len(tried) < spec.steps:
+        rate = following(tried, spec.first_rps, spec.resolution)
+        if rate is None:
+            break
+        run.say(spec.title, f"{rate:.0f} requests/s")
+        step = await _step(run, spec, len(tried), rate)
+        run.add(step)
+        tried.append(Tried(rate, step.ok))
+    run.phase(spec.title, "end", measured=False)
+
+
+async def _step(run: Run, spec: Search, number: int, rate: float) -> records.SearchStep:
+    name = f"{spec.title}-{number:02d}"
+    load = LoadPlan(
+        targets(run.manifests(), run.fleet.known(), spec.mix, spec.connections),
+        (_constant(f"{name}-warm", rate, spec.warm_s), _constant(name, rate, spec.step_s)),
+        seed=run.seed + number,
+        timeout_s=spec.timeout_s,
+    )
+    finished = await run.load(load, "", None)
+    run.go_on()
+    return judged(spec, number, rate, finished.phases[-1])
+
+
+def _constant(name: str, rate: float, seconds: float) -> OpenPhase:
+    return OpenPhase(name, (rate,) * max(1, round(seconds / _CELL_S)), _CELL_S)
+
+
+def judged(spec: Search, number: int, rate: float, result: PhaseResult) -> records.SearchStep:
+    """What a step's load says of its rate; without a request in it, nothing."""
+    counts = [target.counts for target in result.targets.values()]
+    p99 = result.latency.p99_us / 1e3 if result.latency is not None else 0.0
+    lag = result.lag.p99_us / 1e3 if result.lag is not None else 0.0
+    errors = sum(sum(each.failed.values()) + each.unsent for each in counts)
+    scheduled = sum(each.scheduled for each in counts)
+    void = scheduled == 0 or lag > max(_LAG_MS, _LAG_SHARE * p99)
+    return records.SearchStep(
+        **stamp(),
+        phase=spec.title,
+        number=number,
+        rate_rps=rate,
+        seconds=result.seconds,
+        scheduled=scheduled,
+        done=sum(each.done for each in counts),
+        errors=errors,
+        limit_ms=spec.limit_ms,
+        p99_ms=p99,
+        lag_p99_ms=lag,
+        ok=not void and errors == 0 and p99 < spec.limit_ms,
+        void=void,
+        hlogs=[f"latency/{result.name}.{name}.hlog" for name in result.targets],
+        lag_hlog=f"latency/{result.name}.generator-lag.hlog",
+    )
