@@ -1,5 +1,8 @@
 """A fleet's secrets reach no argument, log, journal or document."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +24,26 @@ def home(tmp_path: Path) -> Iterator[Path]:
     api.up(api.FleetSpec(name="secret", home=tmp_path, port_offset=None))
     yield tmp_path
     api.down("secret", now=True, home=tmp_path)
+
+
+def test_a_missions_logs_and_reports_hold_no_key_of_the_environment(tmp_path: Path) -> None:
+    planted = "planted-0123456789abcdef"
+    names = ("ALPHAVANTAGE_API_KEY", "FRED_API_KEY", "DATA_GOV_API_KEY", "TRADING_ECONOMICS_API_KEY")
+    env = os.environ | dict.fromkeys((*names, "NAUTILUS_SIGNING_KEY"), planted) | {"NAUTILUS_HOME": str(tmp_path / "h")}
+    command = [
+        Path(sys.executable).with_name("nautilus"),
+        "stress",
+        "data",
+        "--quick",
+        "--runs",
+        str(tmp_path / "runs"),
+    ]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=110)
+    assert done.returncode in (0, 5, 6), done.stderr
+    files = [path for path in (tmp_path / "runs").rglob("*") if path.is_file()]
+    texts = {str(path): path.read_bytes().decode(errors="replace") for path in files}
+    assert {"history.jsonl", "REPORT.md", "report.html", "supervisor.log", "MANIFEST.sig"} <= {p.name for p in files}
+    assert found((planted,), texts | {"out": done.stdout, "err": done.stderr}) == []
 
 
 def test_secrets_stay_in_the_environment_and_their_file(home: Path) -> None:
