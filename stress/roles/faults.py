@@ -125,10 +125,9 @@ class Matrix:
         healthy_at = await self._stamp(lambda: self._all_well(engines, since), limit) if restarted_at else None
         regained_at = drained_at = None
         if healthy_at is not None:
-            ends = await self._ends()
-            regained_at = await self._reached(ends, engines, limit)
+            regained_at = await self._caught_up(engines, limit)
             if regained_at is not None:
-                drained_at = await self._reached(await self._ends(), self.engines, limit)
+                drained_at = await self._caught_up(self.engines, limit)
         return records.Recovery(
             **stamp(),
             id=fault.id,
@@ -164,6 +163,16 @@ class Matrix:
         if any(engine.state != "ready" for engine in status.wanted):
             return False
         return await self._reached(await self._ends(), self.engines, 1.0) is not None
+
+    async def _caught_up(self, engines: Iterable[str], limit_s: float) -> int | None:
+        """When these engines had taken everything that was there when this was asked."""
+        ends: dict[str, tuple[int, int]] = {}
+
+        async def known() -> bool:
+            ends.update(await self._ends())  # a bus that is just being replaced is asked again
+            return True
+
+        return await self._reached(ends, engines, limit_s) if await self._within(known, limit_s) else None
 
     async def _ends(self) -> dict[str, tuple[int, int]]:
         """The last entry of every topic."""
