@@ -21,10 +21,13 @@ def plan_blocks(plan: MissionPlan) -> tuple[Block, ...]:
 
 
 def _tape(tape: TapePlan) -> tuple[Block, ...]:
+    day = tape.scenario
+    halts = [f"{halt.kind} {halt.symbol} {halt.start:%H:%M:%S}-{halt.end:%H:%M:%S}" for halt in day.halts]
     facts = {
-        "Scenario": f"{tape.scenario}, {tape.date}, {tape.connections:,} connections",
-        "Rulebook": "; ".join(tape.rulebook),
-        "Conflicts": "; ".join(tape.conflicts) or "none",
+        "Scenario": f"{day.name}, {day.date}, {tape.connections:,} connections",
+        "Rulebook": "; ".join(f"{rule.name} ({rule.confidence})" for rule in day.rulebook),
+        "By the rulebook": ", ".join(halts) or "no halt",
+        "Conflicts": "; ".join(day.conflicts) or "none",
     }
     pins = Table(
         (Column("pin"), *(Column(name, True) for name in ("open", "high", "low", "close", "prior close", "volume"))),
@@ -34,10 +37,10 @@ def _tape(tape: TapePlan) -> tuple[Block, ...]:
                 *(number(price, 2) for price in (pin.open, pin.high, pin.low, pin.close, pin.prior_close)),
                 number(pin.volume, 0),
             )
-            for pin in tape.pins
+            for pin in day.pins
         ],
     )
-    return "", _lines(facts), "", pins, *(f"Note: {note}" for note in tape.notes)
+    return "", _lines(facts), "", pins, *(f"Note: {note}" for note in day.notes)
 
 
 def _lines(facts: dict[str, str]) -> str:

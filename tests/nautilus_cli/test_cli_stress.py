@@ -68,7 +68,7 @@ def test_dry_run_runs_nothing(nautilus: Type, fake: Run) -> None:
     assert shown.exit_code == 0 and fake.asked == [] and "seed 5" in shown.stdout
     assert "5,000 connections" in shown.stdout and "pause ESX" in shown.stdout and "AAPL" in shown.stdout
     document = json.loads(nautilus("stress", "flash-crash", "-n", "--json").stdout)
-    assert document["schema"] == "nautilus.plan/1" and document["tapes"][0]["conflicts"] == []
+    assert document["schema"] == "nautilus.plan/1" and document["tapes"][0]["scenario"]["conflicts"] == []
 
 
 def test_quick_is_shorter(nautilus: Type) -> None:

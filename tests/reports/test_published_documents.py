@@ -1,5 +1,6 @@
 """Every document of a run and of `nautilus report` keeps its published schema, its field order, and holds no NaN."""
 
+import datetime as dt
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,7 @@ TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,), "null": (type(None),),
     "array": (list,), "object": (dict,),
 }  # fmt: skip
+FORMATS = {"date": dt.date.fromisoformat, "time": dt.time.fromisoformat}
 SAID_ONLY = {"title", "description", "default", "$schema", "$defs"}
 Json = Any  # a parsed document
 
@@ -41,6 +43,11 @@ def faults(schema: Json, root: Json, value: Json, where: str = "$") -> Iterator[
             case "type":
                 kinds = TYPES[rule]
                 if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+                    yield f"{where}: {value!r:.60} is no {rule}"
+            case "format":
+                try:
+                    FORMATS[rule](value)
+                except ValueError:
                     yield f"{where}: {value!r:.60} is no {rule}"
             case "enum" | "const":
                 if value not in (rule if keyword == "enum" else [rule]):

@@ -103,8 +103,8 @@ def test_the_plan_says_what_will_happen() -> None:
     assert whole.seconds == pytest.approx(sum(p.seconds for p in whole.phases), abs=0.1)
     assert whole.expected_halts == ("pause ESX",)
     (tape,) = whole.tapes
-    assert [pin.symbol for pin in tape.pins] == ["SPX", "ESX", "AAPL", "GOOG", "IBM", "MSFT"]
-    spx = tape.pins[0]
+    assert [pin.symbol for pin in tape.scenario.pins] == ["SPX", "ESX", "AAPL", "GOOG", "IBM", "MSFT"]
+    spx = tape.scenario.pins[0]
     assert (spx.high, spx.low, spx.prior_close) == (1167.58, 1065.79, 1165.87)  # the published index values
     assert plan(mission, Options(seed=5)).seed == 5
     assert msgspec.json.decode(msgspec.json.encode(whole))["schema"] == "nautilus.plan/1"
