@@ -6,7 +6,7 @@ from reports.measures.bus import last_rows
 from reports.measures.load import loaded_phases
 from reports.measures.tape import day_of
 from reports.model import Block, Bullets, Claim, Row, Section, Table, row
-from reports.records import Halt, LoadSummary, Tape
+from reports.records import Halt, LoadSummary, Recovery, Tape
 from reports.show import bare
 
 STRESS_PLOTS = ("price-path", "drawdown", "request-rate", "latency", "spectrum")
@@ -17,11 +17,21 @@ def executive_summary(history: History, figures: Figures) -> Section:
     """What a hurried reader takes away."""
     run = history.run
     declared = str(len(run.engines)) if run else "UNKNOWN"
+    alive = Claim(
+        "{alive} of {declared} declared were alive at the end, with the pid they started with and no restart.",
+        {"alive": figures["fleet.alive_at_end"], "declared": declared},
+    )
+    if history.of(Recovery):  # the mission ended engines on purpose: what recovery says of them stands below
+        alive = Claim(
+            "{alive} of {declared} declared were alive when the faults began; {missing} were not recovered from.",
+            {
+                "alive": figures["fleet.alive_before_faults"],
+                "declared": declared,
+                "missing": figures["recovery.missing"],
+            },
+        )
     claims = [
-        Claim(
-            "{alive} of {declared} declared were alive at the end, with the pid they started with and no restart.",
-            {"alive": figures["fleet.alive_at_end"], "declared": declared},
-        ),
+        alive,
         Claim(
             "Of all health probes {availability} were answered healthy; at rest the mean answer took {idle}.",
             {"availability": figures["availability.percent"], "idle": figures["idle.response_ms"]},
