@@ -5,8 +5,8 @@ from pathlib import Path
 
 from nautilus_cli.table import Cell, Column, Table, Tone
 from reports import show
-from reports.criteria import RULES
 from reports.render_json import CriterionJson
+from reports.rules import RULES
 from reports.runs import RunInfo
 from reports.verify import Verification
 

@@ -2,11 +2,12 @@
 
 from reports import show
 from reports.consistency import Disagreement
-from reports.criteria import DOCUMENTED, Judged
+from reports.criteria import Judged
 from reports.figures import Figure, Figures
 from reports.history import History
 from reports.model import Block, Bullets, Claim, Command, Row, Section, Table, row
 from reports.records import FleetEvent, Host, Unavailable
+from reports.rules import DOCUMENTED
 
 _BENCHMARKS = (
     "fleet.boot_s",

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from engines.wire import scenario_file
 from engines.wire.errors import UsageError
-from reports.criteria import RULES
+from reports.rules import RULES
 from stress import mission
-from stress.phase_specs import ROLES
+from stress.specs import ROLES
 
 _TEXT = """\
 # A mission: what is done to a fleet, and what is expected of it.  Look first: nautilus stress run {name}.toml -n

@@ -14,8 +14,11 @@ from msgspec import Meta
 
 from engines.wire import scenario_file
 from engines.wire.errors import UnknownName, UsageError
-from reports.criteria import DOCUMENTED, RULES
-from stress.phase_specs import ROLES, AnySpec, Calibrate, Part, Spec, Storm, varied
+from reports.rules import DOCUMENTED, RULES
+from stress.specs import ROLES, AnySpec, varied
+from stress.specs.base import Part, Spec
+from stress.specs.calibrate import Calibrate
+from stress.specs.storm import Storm
 
 FOLDER = Path(__file__).parent / "missions"
 

@@ -5,7 +5,8 @@ import msgspec
 from engines.wire.scenario_brief import ScenarioBrief, brief
 from stress.mission import Mission
 from stress.options import Options
-from stress.phase_specs import BOOT_S, CLOSE_S, PhasePlan, Storm
+from stress.specs.base import BOOT_S, CLOSE_S, PhasePlan
+from stress.specs.storm import Storm
 
 _DISK_MB_PER_S = 0.5
 

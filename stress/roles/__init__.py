@@ -1,8 +1,16 @@
 """The roles of a mission's phases: each file carries one out."""
 
-from stress.phase_specs import AnySpec, Backtests, Calibrate, Data, Faults, Idle, InFlight, Search, Storm
 from stress.roles import backtests, calibrate, data, faults, idle, inflight, search, storm
 from stress.run import Run
+from stress.specs import AnySpec
+from stress.specs.backtests import Backtests
+from stress.specs.calibrate import Calibrate
+from stress.specs.data import Data
+from stress.specs.faults import Faults
+from stress.specs.idle import Idle
+from stress.specs.inflight import InFlight
+from stress.specs.search import Search
+from stress.specs.storm import Storm
 
 
 async def carry_out(run: Run, phase: AnySpec) -> None:

@@ -13,8 +13,8 @@ from engines.wire.errors import NautilusError
 from reports import records
 from stress.backtests.asked import Ask, asked
 from stress.history.stamp import stamp
-from stress.phase_specs import Backtests
 from stress.run import Run
+from stress.specs.backtests import Backtests
 
 ENGINE = "backtesting"
 _OK, _BAD_REQUEST, _SERVER_ERROR = 200, 400, 500

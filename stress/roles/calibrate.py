@@ -3,8 +3,9 @@
 from reports import records
 from stress.history.stamp import stamp
 from stress.load.plan import ClosedPhase, LoadPlan
-from stress.phase_specs import Calibrate, Storm
 from stress.run import Run
+from stress.specs.calibrate import Calibrate
+from stress.specs.storm import Storm
 from stress.targets import targets
 
 

@@ -7,8 +7,8 @@ from engines.data.sources import registry
 from engines.data.sources.source import SourceState
 from reports import records
 from stress.history.stamp import stamp
-from stress.phase_specs import Data
 from stress.run import Run
+from stress.specs.data import Data
 
 
 async def carry_out(run: Run, spec: Data) -> None:

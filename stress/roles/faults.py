@@ -14,10 +14,10 @@ from stress.faults.fault import SUPERVISOR, Fault, pid_of, touched
 from stress.faults.undo import UndoJournal
 from stress.faults.watch import Watch
 from stress.history.stamp import stamp
-from stress.phase_specs import Faults
 from stress.roles import account
 from stress.roles.account import Account
 from stress.run import Run
+from stress.specs.faults import Faults
 
 _POLL_S = 0.02
 _CALM = ("10:00:00", "14:30:00")  # New York: hours without a crash, long enough for every fault

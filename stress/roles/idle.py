@@ -3,8 +3,8 @@
 import asyncio
 import time
 
-from stress.phase_specs import Idle
 from stress.run import Run
+from stress.specs.idle import Idle
 
 _EVERY_S = 0.25
 

@@ -5,8 +5,8 @@ import asyncio
 from reports import records
 from stress.history.stamp import stamp
 from stress.load.plan import ClosedPhase, LoadPlan
-from stress.phase_specs import InFlight
 from stress.run import Run
+from stress.specs.inflight import InFlight
 from stress.targets import phase_records, targets
 
 _PROBE_S = 1.0

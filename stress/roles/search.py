@@ -4,9 +4,9 @@ from reports import records
 from stress.history.stamp import stamp
 from stress.load.plan import LoadPlan, OpenPhase
 from stress.load.result import PhaseResult
-from stress.phase_specs import Search
 from stress.run import Run
 from stress.search import Tried, following
+from stress.specs.search import Search
 from stress.targets import targets
 
 _CELL_S = 0.1  # of the rate curve

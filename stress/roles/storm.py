@@ -10,10 +10,10 @@ from engines.wire.ticks import PRICE_SCALE
 from reports import records
 from stress.history.stamp import stamp
 from stress.load.plan import LoadPlan, OpenPhase
-from stress.phase_specs import Storm
 from stress.roles import account
 from stress.roles.account import Account
 from stress.run import Run
+from stress.specs.storm import Storm
 from stress.targets import STEP_S, phase_records, rate_curve, stress_curve, targets
 
 _OPENING_S = 8.0  # from the generator's start to its connections being open

@@ -8,7 +8,9 @@ import msgspec
 import pytest
 
 from reports import criteria, records, runs
-from reports.criteria import RULES, Case, Measured, Rule, Verdict
+from reports.criteria import Verdict
+from reports.rules import RULES
+from reports.rules.rule import Case, Measured, Rule
 from tests.reports.conftest import CRITERIA, Edit, build
 
 R = TypeVar("R", bound=records.Record)

@@ -8,7 +8,7 @@ import pytest
 from engines.wire.errors import UsageError
 from stress import mission
 from stress.begin import begin
-from stress.phase_specs import ROLES
+from stress.specs import ROLES
 
 
 def test_it_is_a_mission_and_explains_each_field(tmp_path: Path) -> None:

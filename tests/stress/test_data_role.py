@@ -5,8 +5,8 @@ import pytest
 from engines.data.sources import registry
 from engines.data.sources.errors import SourceError
 from engines.data.sources.source import Evidence, SourceState, Status, failed, utc_now
-from stress.phase_specs import Data
 from stress.roles import data
+from stress.specs.data import Data
 
 
 @pytest.mark.parametrize("status", list(Status))

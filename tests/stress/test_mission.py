@@ -9,8 +9,11 @@ from engines.wire.errors import UnknownName, UsageError
 from stress import mission as missions
 from stress.mission import FOLDER, MissionErrors, load, parse
 from stress.options import Options
-from stress.phase_specs import Calibrate, Idle, Storm, varied
 from stress.plan import plan
+from stress.specs import varied
+from stress.specs.calibrate import Calibrate
+from stress.specs.idle import Idle
+from stress.specs.storm import Storm
 
 FLASH = (FOLDER / "flash-crash.toml").read_text()
 

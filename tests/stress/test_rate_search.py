@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stress.load.result import Percentiles, PhaseResult, TargetCounts, TargetResult
-from stress.phase_specs import Search
 from stress.roles.search import judged
 from stress.search import Tried, following
+from stress.specs.search import Search
 
 
 def searched(limit: float, first: float, resolution: float, bad_luck: set[int] = frozenset()) -> list[Tried]:

@@ -1,0 +1,117 @@
+"""Schemas of the run history: one frozen struct per record kind, told apart by the field ``type``.
+
+Times: ``at`` is UTC wall clock (ISO 8601), ``mono_ns`` CLOCK_MONOTONIC in nanoseconds; market times are UTC nanoseconds
+since the epoch. Latencies in ``.hlog`` files are integers in microseconds unless ``hlog_unit`` says otherwise.
+Every request of a load phase is in its ``.hlog``: answered, failed and unsent alike.
+"""
+
+import math
+
+import msgspec
+from msgspec import Struct
+
+from reports.records.backtests import BacktestResult, Backtests
+from reports.records.base import (
+    HISTORY,
+    NOT_SERVER_ERRORS,
+    SCHEMA_VERSION,
+    Amount,
+    Count,
+    EngineStatus,
+    HlogUnit,
+    Record,
+    Stress,
+)
+from reports.records.bus import Hop, Ledger
+from reports.records.data import Source
+from reports.records.faults import Fault, Recovery
+from reports.records.fleet import Boot, Check, FleetBoot, FleetEvent, Health, Memory
+from reports.records.load import Calibration, Connections, Generator, InFlight, Load, LoadSummary, SearchStep
+from reports.records.market import Alert, Halt, Level, Observer, Pin, Tape, TapeWindow
+from reports.records.mission import CriterionTarget, End, Expect, HaltKey, Host, LedgerKey, Phase, Run, Unavailable
+
+__all__ = [
+    "HISTORY",
+    "NOT_SERVER_ERRORS",
+    "SCHEMA_VERSION",
+    "Alert",
+    "Amount",
+    "AnyRecord",
+    "BacktestResult",
+    "Backtests",
+    "Boot",
+    "Calibration",
+    "Check",
+    "Connections",
+    "Count",
+    "CriterionTarget",
+    "End",
+    "EngineStatus",
+    "Expect",
+    "Fault",
+    "FleetBoot",
+    "FleetEvent",
+    "Generator",
+    "Halt",
+    "HaltKey",
+    "Health",
+    "HlogUnit",
+    "Hop",
+    "Host",
+    "InFlight",
+    "Ledger",
+    "LedgerKey",
+    "Level",
+    "Load",
+    "LoadSummary",
+    "Memory",
+    "Observer",
+    "Phase",
+    "Pin",
+    "Record",
+    "Recovery",
+    "Run",
+    "SearchStep",
+    "Source",
+    "Stress",
+    "Tape",
+    "TapeWindow",
+    "Unavailable",
+    "decode",
+    "encode",
+]
+
+AnyRecord = (
+    Run | Host | Phase | Boot | FleetBoot | Health | Calibration | Load | LoadSummary | Generator | Connections
+    | Ledger | Hop | Tape | Level | Halt | Alert | Observer | FleetEvent | Fault | Recovery | Memory | Unavailable | End
+    | Source | InFlight | SearchStep | Backtests | BacktestResult
+)  # fmt: skip
+
+_decoder: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)
+_encoder = msgspec.json.Encoder()
+
+
+def encode(record: AnyRecord) -> bytes:
+    """One line of JSON. Raises ValueError on a number that is not finite: JSON would turn it into null in silence."""
+    _refuse_not_finite(record, type(record).__name__)
+    return _encoder.encode(record)
+
+
+def decode(payload: bytes) -> AnyRecord:
+    """Raises msgspec.ValidationError (or DecodeError) on an unknown kind, unknown field, wrong type or range."""
+    return _decoder.decode(payload)
+
+
+def _refuse_not_finite(value: object, where: str) -> None:
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{where} is {value}, and a record holds finite numbers only")
+    elif isinstance(value, Struct):
+        for name in value.__struct_fields__:
+            _refuse_not_finite(getattr(value, name), f"{where}.{name}")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _refuse_not_finite(item, f"{where}.{key}")
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _refuse_not_finite(item, where)

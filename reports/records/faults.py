@@ -1,0 +1,37 @@
+"""Records of faults injected on purpose and of the way back from each."""
+
+from typing import Literal
+
+from reports.records.base import Count, Record
+
+
+class Fault(Record, frozen=True, kw_only=True):
+    """A fault was injected or healed on purpose.  `proof`: what was seen of it; `proven`: that it did happen."""
+
+    id: str
+    kind: str
+    target: str
+    event: Literal["inject", "heal"]
+    proven: bool
+    proof: str
+
+
+class Recovery(Record, frozen=True, kw_only=True):
+    """How the fleet came back from one fault: CLOCK_MONOTONIC stamps, None for what was not seen in time.
+
+    detected: the supervisor said so; restarted: a new process was there, or the old one ran again; healthy: every
+    engine that the fault touched answered healthy; regained: it took new messages again; drained: no consumer was
+    behind. `engines` are those whose availability the fault excuses until `regained_ns`.
+    """
+
+    id: str
+    kind: str
+    target: str
+    engines: list[str]
+    injected_ns: Count
+    healed_ns: Count | None = None
+    detected_ns: Count | None = None
+    restarted_ns: Count | None = None
+    healthy_ns: Count | None = None
+    regained_ns: Count | None = None
+    drained_ns: Count | None = None

@@ -1,0 +1,92 @@
+"""Records of the run itself: what was asked for, on which machine, and how it ended."""
+
+from typing import Any, Literal
+
+from reports.records.base import SCHEMA_VERSION, Count, Part, Record
+
+
+class CriterionTarget(Part, frozen=True, kw_only=True):
+    """A criterion the mission is judged by; target None takes the criterion's own."""
+
+    id: str
+    target: float | None = None
+
+
+class HaltKey(Part, frozen=True, kw_only=True):
+    """What identifies a halt for the comparison of declared and observed ones; ``day``: YYYY-MM-DD of the market.
+
+    Days are compared when every declared halt has one.
+    """
+
+    kind: str
+    level: int | None = None
+    symbol: str | None = None
+    day: str | None = None
+
+
+class LedgerKey(Part, frozen=True, kw_only=True):
+    """One consumer of one topic on one bus."""
+
+    bus: str
+    topic: str
+    consumer: str
+
+
+class Expect(Part, frozen=True, kw_only=True):
+    """Outcomes the mission declares in advance: halts and alerts to see, ledger rows that must be there."""
+
+    halts: list[HaltKey] = []
+    alerts: list[str] = []
+    ledger: list[LedgerKey] = []
+
+
+class Run(Record, frozen=True, kw_only=True):
+    """First record: what was asked for. ``engines`` are the names the mission launches."""
+
+    schema: int = SCHEMA_VERSION
+    run_id: str
+    mission: str
+    title: str
+    seed: int
+    quick: bool
+    version: str
+    argv: list[str]
+    engines: list[str]
+    criteria: list[CriterionTarget]
+    plan: dict[str, Any] = {}  # the mission file as written: its shape is the mission's
+    expect: Expect = Expect()
+
+
+class Host(Record, frozen=True, kw_only=True):
+    """The machine and the versions of what ran on it."""
+
+    cpu_model: str
+    cores: Count
+    memory_bytes: Count
+    platform: str
+    python: str
+    packages: dict[str, str]
+    bus_version: str
+    duckdb_version: str
+
+
+class Phase(Record, frozen=True, kw_only=True):
+    """A phase begins or ends. The phase named ``idle`` gives the normal response."""
+
+    name: str
+    event: Literal["start", "end"]
+    measured: bool
+
+
+class Unavailable(Record, frozen=True, kw_only=True):
+    """The host lacks what a criterion needs."""
+
+    criterion: str
+    why: str
+
+
+class End(Record, frozen=True, kw_only=True):
+    """Last record."""
+
+    status: Literal["complete", "interrupted", "failed"]
+    reason: str = ""

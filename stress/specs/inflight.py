@@ -1,0 +1,22 @@
+"""Operations in flight, as data."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from msgspec import Meta
+
+from stress.specs.base import CONNECTS_PER_S, PAUSE_S, Mix, PhasePlan, Seconds, Spec
+
+
+class InFlight(Spec, frozen=True, kw_only=True, tag="inflight"):
+    """So many operations unanswered at any time, shared evenly by the engines, each on a connection of its own."""
+
+    mix: Mix
+    operations: Annotated[int, Meta(ge=13, le=50_000)] = 10_000
+    seconds: Annotated[int, Meta(ge=1, le=86_400)] = 10
+    timeout_s: Seconds = 30.0
+
+    def plan(self) -> Iterator[PhasePlan]:
+        """One step: connections are opened first, and the last answers come after it."""
+        seconds = self.operations / CONNECTS_PER_S + self.seconds + PAUSE_S
+        yield PhasePlan(self.title, f"closed loop, {self.operations} operations in flight: {self.mix}", seconds)
