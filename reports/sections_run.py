@@ -88,7 +88,7 @@ def deliverables(stamp: str) -> Section:
     rows: tuple[Row, ...] = (
         ("history.jsonl", "everything that was observed, one chained line each"),
         ("latency/", "HDR histogram logs per phase and engine"),
-        ("samples.parquet", "processes and host, once a second"),
+        ("samples.parquet", "processes and host, five times a second"),
         ("MANIFEST.sha256.json", "the seal over the three records and the results"),
         (f"comprehensive_stress_test_results_{stamp}.json", "every figure with its evidence, every criterion"),
         ("results.json", "the run in short, for other programs"),

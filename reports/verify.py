@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from reports import charts, recount_rows, render_html, render_json, runs, seal, signature, summary
+from reports import charts, plots, recount_rows, render_html, render_json, runs, seal, signature, summary
 from reports.chart import Charts
 from reports.compose import compose
 from reports.errors import ReportError
@@ -82,12 +82,15 @@ class Basis:
         return charts.draw(self.data)
 
 
-def verify(folder: Path, key: bytes | None = None) -> Verification:
-    """Check a run folder; with a key, its signature too. Raises ReportError when it holds no history."""
-    return against(Basis(summary.read(folder)), key)
+def verify(folder: Path, key: bytes | None = None, *, redraw: bool = False) -> Verification:
+    """Check a run folder; with a key, its signature too; with ``redraw`` its pictures by drawing them again.
+
+    Raises ReportError when it holds no history.
+    """
+    return against(Basis(summary.read(folder)), key, redraw=redraw)
 
 
-def against(basis: Basis, key: bytes | None = None) -> Verification:
+def against(basis: Basis, key: bytes | None = None, *, redraw: bool = False) -> Verification:
     """Check the documents, the seal and the signature that lie in the folder now against its records."""
     folder, history = basis.data.folder, basis.data.history
     sealed, found = _seal(folder, history.digests)
@@ -103,6 +106,7 @@ def against(basis: Basis, key: bytes | None = None) -> Verification:
         try:
             figures, differences = _recount(basis, sealed)
             found += [*differences, *_documents(basis, sealed), *_page(basis)]
+            found += _pictures(basis) if redraw else []
         except ReportError as error:
             found.append(Mismatch(HISTORY, "records that can be reported", str(error)))
     if found:
@@ -227,7 +231,7 @@ def _documents(basis: Basis, sealed: bool) -> Iterator[Mismatch]:
 
 
 def _page(basis: Basis) -> Iterator[Mismatch]:
-    """The page, with the pictures that lie beside it or without any.  Pictures are not drawn again."""
+    """The page, with the pictures that lie beside it or without any."""
     folder = basis.data.folder
     page = folder / runs.REPORT_HTML
     if not page.is_file():
@@ -237,6 +241,20 @@ def _page(basis: Basis) -> Iterator[Mismatch]:
     drawn = {name: (folder / runs.PLOTS / f"{name}.svg").read_text(errors="replace") for name in names}
     if text != render_html.render(basis.report, basis.charts, drawn).encode():
         yield Mismatch(runs.REPORT_HTML, "as rendered", "differs from a fresh rendering")
+
+
+def _pictures(basis: Basis) -> Iterator[Mismatch]:
+    """The pictures beside the report are those that the records give.  One of another library version is told so."""
+    folder = basis.data.folder / runs.PLOTS
+    drawn = plots.draw(basis.data.history, basis.charts)
+    for name in runs.plot_names(basis.data.folder):
+        there = (folder / f"{name}.svg").read_text(errors="replace")
+        own = drawn.get(name)
+        if there != own:
+            makers = (plots.maker(there), plots.own_maker())
+            words = "another picture" if makers[0] == makers[1] else f"drawn by {makers[0]}, here {makers[1]}"
+            words = "nothing to draw" if own is None else words
+            yield Mismatch(f"{runs.PLOTS}/{name}.svg", "as drawn from the records", words)
 
 
 def _same(reported: Value, counted: Number) -> bool:

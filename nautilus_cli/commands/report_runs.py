@@ -22,6 +22,7 @@ Run = Annotated[
 ]
 Full = Annotated[bool, typer.Option("--full", help="The whole report, in Markdown.")]
 Plots = Annotated[bool, typer.Option("--plots/--no-plots", help="Draw the plots as well.")]
+Redraw = Annotated[bool, typer.Option("--redraw", help="Draw every picture again as well and compare (seconds).")]
 
 
 class Format(enum.StrEnum):
@@ -149,12 +150,18 @@ def render(
 
 
 @app.command(name="verify")
-def verify_(run: Run = None, root: flags.Runs = RUNS, as_json: flags.Json = False, quiet: flags.Quiet = False) -> None:
+def verify_(
+    run: Run = None,
+    root: flags.Runs = RUNS,
+    redraw: Redraw = False,
+    as_json: flags.Json = False,
+    quiet: flags.Quiet = False,
+) -> None:
     """Recompute every figure from the records; ends 1 when a report says something else."""
     console = Console(as_json, quiet)
     folder = find(run, root)
     console.say(f"Verifying {folder} ...")
-    checked = verify.verify(folder, signature.key_of())
+    checked = verify.verify(folder, signature.key_of(), redraw=redraw)
     if as_json:
         console.document(
             Verified(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reports import runs
+from reports import plots, runs
 from reports.errors import ReportError
 from reports.records import HISTORY
 from reports.seal import MANIFEST, seal
@@ -198,6 +198,20 @@ def test_a_changed_report_or_page_is_caught(run_folder: Path) -> None:
         path.write_bytes(kept)
     (run_folder / "REPORT.md").unlink()
     assert "REPORT.md" in names(run_folder)
+
+
+def test_a_changed_picture_is_caught_by_drawing_it_again_also_under_a_good_seal(run_folder: Path) -> None:
+    runs.render(run_folder)
+    reseal(run_folder)
+    assert verify(run_folder, redraw=True).ok
+    picture = next(iter(sorted((run_folder / "plots").glob("*.svg"))))
+    picture.write_text(picture.read_text().replace("</svg>", '<path d="M 0 0 L 9 9"/></svg>'))
+    reseal(run_folder)
+    found = {item.name: item.recomputed for item in verify(run_folder, redraw=True).mismatches}
+    assert found[f"plots/{picture.name}"] == "another picture"
+    picture.write_text(picture.read_text().replace(plots.own_maker(), "matplotlib 0.1"))
+    found = {item.name: item.recomputed for item in verify(run_folder, redraw=True).mismatches}
+    assert found[f"plots/{picture.name}"] == f"drawn by matplotlib 0.1, here {plots.own_maker()}"
 
 
 def test_changed_missing_and_added_raw_files_are_caught(run_folder: Path) -> None:
