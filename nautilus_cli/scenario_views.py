@@ -20,6 +20,9 @@ def _blocks(found: ScenarioBrief) -> Iterator[Table | str]:
         f"{found.ticks:,} ticks, {found.megabytes:g} MB; busiest second {found.peak_ticks_s:,.0f} ticks, "
         f"in the measured window {found.window_ticks_s:,.0f} a wall second"
     )
+    if found.regime.realised is not None:
+        vix = "" if found.regime.vix is None else f"; the VIX closed at {found.regime.vix:.2f}"
+        yield f"The index moved by {found.regime.realised:.1%} a year over the 21 days to its close{vix}"
     yield ""
     yield _pins(found.pins)
     yield ""

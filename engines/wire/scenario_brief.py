@@ -9,6 +9,7 @@ from engines.wire.course import course
 from engines.wire.intensity import intensity
 from engines.wire.outlook import outlook
 from engines.wire.pins import Pin, conflicts, pins
+from engines.wire.regime import Regime, regime
 from engines.wire.rulebook import rules
 from engines.wire.scenario import Overlay, Scenario
 from engines.wire.scenario_file import ScenarioErrors
@@ -83,6 +84,7 @@ class ScenarioBrief(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     date: dt.date
     rules_asof: dt.date
+    regime: Regime  # of the index, the day included
     symbols: tuple[str, ...]
     pins: tuple[PinBrief, ...]
     conflicts: tuple[str, ...]
@@ -119,6 +121,7 @@ def brief(scenario: Scenario, rules_asof: dt.date | None = None) -> ScenarioBrie
         title=scenario.title,
         date=scenario.date,
         rules_asof=scenario.rules_day,
+        regime=regime(scenario.index, scenario.date),
         symbols=scenario.symbols,
         pins=tuple(_pin(pin, [each.pin for each in expected.released if each.symbol == pin.symbol]) for pin in pinned),
         conflicts=conflicts(scenario),
