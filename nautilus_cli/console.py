@@ -120,6 +120,20 @@ class Console:
             finally:
                 self._print = None
 
+    @property
+    def moving(self) -> bool:
+        """Words go to a terminal that shows motion."""
+        return self._err_live and not self.quiet
+
+    @contextlib.contextmanager
+    def lent(self, say: Callable[[str], None]) -> Iterator[TextIO]:
+        """The words' stream for someone else's screen; inside, words go to `say`."""
+        self._print = say
+        try:
+            yield self._err
+        finally:
+            self._print = None
+
     def watch(self, look: Callable[[], T], blocks: Callable[[T], tuple[Block, ...]], every_s: float,
               as_lines: bool) -> None:  # fmt: skip
         """Look again and again until Ctrl-C: in place in a terminal, else block after block, or a JSON line each."""

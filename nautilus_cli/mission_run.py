@@ -1,33 +1,52 @@
 """One mission from the command line: start it, show how far it is, say what came of it."""
 
-from collections.abc import Callable
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from nautilus_cli.console import Console, Meter
 from nautilus_cli.exits import ExitCode, of_verdict
 from nautilus_cli.interrupts import speaking
+from nautilus_cli.table import Tone
 from nautilus_cli.words import duration
 from stress.mission import Mission
 from stress.options import Options
-from stress.progress import Progress
+from stress.progress import Listener, Progress
+
+if TYPE_CHECKING:
+    from stress.plan import MissionPlan
+
+_GOOD = ("ACHIEVED", "EXCEEDED")
+_HIDDEN = "..."
 
 
-def fly(mission: Mission, options: Options, console: Console, exit_zero: bool) -> ExitCode:
+class After(NamedTuple):
+    """What follows a run.  `exit_zero`: a whole run ends 0 whatever its verdict; `notify`: who hears of a bad one."""
+
+    exit_zero: bool = False
+    notify: str | None = None
+
+
+def fly(mission: Mission, options: Options, console: Console, after: After) -> ExitCode:
     """Run a mission to its end and say what came of it."""
     from nautilus_cli import run_views  # here: `nautilus stress --help` needs neither reports nor tapes
     from reports.render_json import RunJson
     from stress.plan import plan
-
-    length = duration(plan(mission, options).seconds)
-    console.say(f"{mission.title}: about {length}; Ctrl-C ends it early and keeps what was measured.")
     from stress.runner import Outcome, run
 
+    planned = plan(mission, options)
+    live = console.moving and not console.as_json
+    console.say(
+        f"{mission.title}: about {duration(planned.seconds)}; Ctrl-C ends it early and keeps what was measured."
+    )
     with (
         speaking(lambda: console.say("Interrupted: stopping the fleet and sealing what was measured.")),
-        console.meter(mission.name) as meter,
+        _shown(console, planned, live) as listener,
     ):
-        outcome: Outcome = run(mission, options, _listener(meter))
+        outcome: Outcome = run(mission, msgspec.structs.replace(options, live=live), listener)
     document = {**outcome.document, "folder": str(outcome.folder)}
     if console.as_json:
         console.document(document)
@@ -41,12 +60,51 @@ def fly(mission: Mission, options: Options, console: Console, exit_zero: bool) -
             f"Report:  {outcome.report}",
         )
     console.say(run_views.next_commands(outcome.folder))
+    if after.notify is not None and outcome.verdict not in _GOOD:
+        _tell(after.notify, document, console)
     if outcome.interrupted:
         return ExitCode.INTERRUPTED
     if not outcome.verified:
         console.say("The report does not verify.")
         return ExitCode.FAILED
-    return ExitCode.OK if exit_zero else of_verdict(outcome.verdict)
+    return ExitCode.OK if after.exit_zero else of_verdict(outcome.verdict)
+
+
+@contextlib.contextmanager
+def _shown(console: Console, planned: "MissionPlan", live: bool) -> Iterator[Listener]:
+    """What hears the mission: a screen in a terminal, lines elsewhere."""
+    if not live:
+        with console.meter(planned.mission) as meter:
+            yield _listener(meter)
+        return
+    from nautilus_cli.live_view import LiveView  # here: it draws, which a pipe needs not
+
+    steps = [(phase.name, phase.seconds) for phase in planned.phases]
+    view = LiveView(planned.title, steps, time.monotonic)
+    with console.lent(view.note) as terminal, view.shown(terminal):
+        yield view.hear
+
+
+def without_targets(argv: Sequence[str]) -> tuple[str, ...]:
+    """A command line as a record may keep it: without the value of --notify, which may hold a secret."""
+    kept: list[str] = []
+    for word in argv:
+        if kept and kept[-1] == "--notify":
+            kept.append(_HIDDEN)
+        else:
+            kept.append(f"--notify={_HIDDEN}" if word.startswith("--notify=") else word)
+    return tuple(kept)
+
+
+def _tell(target: str, document: object, console: Console) -> None:
+    """Someone hears of it, or the operator hears that nobody could; the verdict stays what it is."""
+    from reports.errors import ReportError
+    from reports.notify import notify
+
+    try:
+        notify(target, document)
+    except ReportError as error:
+        console.say(f"{error.what} {error.why}", Tone.WARN)
 
 
 def _listener(meter: Meter) -> Callable[[Progress], None]:

@@ -12,8 +12,9 @@ def plan_blocks(plan: MissionPlan) -> tuple[Block, ...]:
         (Column("phase"), Column("about", True), Column("what happens")),
         [(phase.name, duration(phase.seconds), phase.what) for phase in plan.phases],
     )
+    length = " (quick)" if plan.quick else " (full)" if plan.full else ""
     facts = {
-        "Mission": f"{plan.mission}: {plan.title}{' (quick)' if plan.quick else ''}, seed {plan.seed}",
+        "Mission": f"{plan.mission}: {plan.title}{length}, seed {plan.seed}",
         "Takes": f"about {duration(plan.seconds)}, {plan.disk_mb:.0f} MB",
         "Expected halts": ", ".join(plan.expected_halts) or "none",
     }

@@ -1,17 +1,12 @@
 """A profile for people: the machine, the times, the crossovers, what is not available.  Pure."""
 
-from collections.abc import Callable, Iterator
-from typing import TypeVar
-
 from engines.wire.routing import BASELINE, Timing
 from nautilus_cli.table import Cell, Column, Table, Tone
 from stress.profiler.facts import NotAvailable
 from stress.profiler.hardware import Hardware
-from stress.profiler.inventory import Inventory
 from stress.profiler.kernels import KERNELS
-from stress.profiler.layout import Cache, Disk, Node
+from stress.profiler.words import facts
 
-T = TypeVar("T")
 _UNITS = {kernel.name: kernel.unit for kernel in KERNELS}
 
 
@@ -20,7 +15,7 @@ def blocks(found: Hardware) -> list[Table | str]:
     present = [device.name for device in found.devices if not device.why]
     reasons = [f"  -  {reason}" for reason in _reasons(found, present)]
     return [
-        Table((Column("machine"), Column("found")), list(_facts(found.inventory))),
+        Table((Column("machine"), Column("found")), [(name, _say(fact)) for name, fact in facts(found.inventory)]),
         "",
         _devices(found),
         "",
@@ -30,28 +25,6 @@ def blocks(found: Hardware) -> list[Table | str]:
         "",
         _crossovers(found),
     ]
-
-
-def _facts(found: Inventory) -> Iterator[tuple[Cell | str, ...]]:
-    shape = found.topology
-    yield "system", f"{found.system} {found.kernel} on {found.architecture}"
-    yield "processor", _say(found.cpu)
-    for name, count in (("sockets", shape.sockets), ("cores", shape.cores), ("threads", shape.threads)):
-        yield name, _say(count)
-    yield "usable threads", str(found.usable_cores)
-    yield "quota", _say(found.quota_cores, lambda cores: f"{cores:g} cores")
-    yield "kinds of cores", _list(shape.kinds, lambda kind: f"{kind.threads} threads of {kind.name}")
-    yield "NUMA", _list(shape.nodes, _node)
-    yield "caches", _list(found.caches, _cache)
-    yield (
-        "frequency",
-        _say(found.frequency, lambda each: f"{each.least_mhz:.0f} to {each.greatest_mhz:.0f} MHz ({each.governor})"),
-    )
-    yield "memory", _say(found.memory_bytes, _bytes)
-    yield "disks", _list(found.disks, _disk)
-    yield "virtual machine", _say(found.virtualisation)
-    yield "GPUs", _list(found.gpus, str)
-    yield "Neural Engine", _say(found.neural_engine)
 
 
 def _devices(found: Hardware) -> Table:
@@ -101,36 +74,5 @@ def _crossovers(found: Hardware) -> Table:
     return Table((Column("kernel"), Column("from size", True), Column("fastest"), Column("against numpy")), rows)
 
 
-def _say(fact: T | NotAvailable, words: Callable[[T], str] = str) -> Cell | str:
-    return Cell(str(fact), Tone.FAINT) if isinstance(fact, NotAvailable) else words(fact)
-
-
-def _list(facts: tuple[T, ...] | NotAvailable, words: Callable[[T], str]) -> Cell | str:
-    return _say(facts, lambda found: "; ".join(words(each) for each in found))
-
-
-def _node(node: Node) -> str:
-    memory = "memory not told" if isinstance(node.memory_bytes, NotAvailable) else _bytes(node.memory_bytes)
-    return f"node {node.number}: {len(node.cpus)} threads, {memory}"
-
-
-def _cache(cache: Cache) -> str:
-    shared = f" shared by {cache.shared_by}" if cache.shared_by > 1 else ""
-    return f"{cache.instances} x L{cache.level} {cache.type.lower()} {_bytes(cache.size_bytes)}{shared}"
-
-
-def _disk(disk: Disk) -> str:
-    size = "size not told" if isinstance(disk.size_bytes, NotAvailable) else _bytes(disk.size_bytes)
-    if isinstance(disk.rotational, NotAvailable):
-        kind = "kind not told"
-    else:
-        kind = "says it is rotational" if disk.rotational else "solid-state"
-    model = "" if isinstance(disk.model, NotAvailable) else f", {disk.model}"
-    return f"{disk.name} {size}, {kind}{model}"
-
-
-def _bytes(size: int) -> str:
-    for unit, factor in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
-        if size >= factor:
-            return f"{size / factor:,.4g} {unit}"
-    return f"{size} B"
+def _say(fact: str | NotAvailable) -> Cell | str:
+    return Cell(str(fact), Tone.FAINT) if isinstance(fact, NotAvailable) else fact

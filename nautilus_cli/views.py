@@ -41,7 +41,7 @@ def boot_table(engines: Iterable[EngineStatus]) -> Table:
         Column("pid", True),
     )
     rows = [(e.name, str(e.port), state(e.state), duration(e.boot_s), str(e.pid or "-")) for e in engines]
-    return _with_notes(columns, rows, [trouble(e) for e in engines])
+    return _with_notes(columns, rows, [_note(e) for e in engines])
 
 
 def status_tables(now: FleetStatus) -> tuple[Table, Table]:
@@ -65,7 +65,7 @@ def status_tables(now: FleetStatus) -> tuple[Table, Table]:
         )
         for b in now.buses
     ]  # fmt: skip
-    engines = _with_notes(columns, rows, [trouble(e) for e in now.engines])
+    engines = _with_notes(columns, rows, [_note(e) for e in now.engines])
     return engines, Table((Column("bus"), *bus_columns[1:]), buses)
 
 
@@ -76,6 +76,12 @@ def trouble(engine: EngineStatus) -> str:
     if engine.waits_for:
         return f"waits for {', '.join(engine.waits_for)}"
     return engine.cause or (engine.last_lines[-1] if engine.last_lines else "")
+
+
+def _note(engine: EngineStatus) -> str:
+    """What a reader of its line must know: whose code it is, and what is wrong."""
+    origin = f"replaced by {engine.origin}" if engine.origin else ""
+    return "; ".join(words for words in (origin, trouble(engine)) if words)
 
 
 def health_table(engines: Iterable[EngineHealth]) -> Table:

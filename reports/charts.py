@@ -13,6 +13,7 @@ def draw(data: RunData) -> Charts:
     builders: dict[str, Callable[[], Chart | None]] = {
         "price-path": lambda: charts_market.price_path(history),
         "drawdown": lambda: charts_market.drawdown(history),
+        "vpin": lambda: charts_market.vpin(history),
         "request-rate": lambda: charts_load.request_rate(history),
         "latency": lambda: charts_load.latency(history, logs),
         "spectrum": lambda: charts_load.spectrum(history, logs),

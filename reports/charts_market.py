@@ -5,7 +5,7 @@ import numpy as np
 from reports.chart import Band, Chart, Floats, Line, load_begin_s, seconds_of_run, table
 from reports.history import History
 from reports.measures.load import loaded_phases
-from reports.records import Fault, Halt, Tape
+from reports.records import Fault, Halt, Tape, Toxicity
 
 _X = "market time, minutes"
 
@@ -37,6 +37,25 @@ def drawdown(history: History) -> Chart | None:
     return Chart(
         "Drawdown", _X, "below the peak, %", minutes, lines, _halts(history, minutes), joined=True, lowest=True
     )
+
+
+def vpin(history: History) -> Chart | None:
+    """How toxic the flow was: VPIN of each symbol after each of its volume buckets, with the halts."""
+    found = history.of(Toxicity)
+    if not found:
+        return None
+    symbols = sorted({item.symbol for item in found})
+    at, values = table(
+        np.array([item.market_ns for item in found]),
+        np.array([symbols.index(item.symbol) for item in found]),
+        np.array([item.vpin for item in found]),
+        len(symbols),
+    )
+    origin = int(history.levels.market_ns.min()) if len(history.levels) else int(at[0])
+    minutes = _minutes(at - origin)
+    lines = tuple(Line(name, values[n]) for n, name in enumerate(symbols))
+    bands = _halts(history, minutes) if len(history.levels) else ()
+    return Chart("VPIN", _X, "VPIN", minutes, lines, bands, joined=True)
 
 
 def _prices(history: History) -> tuple[Floats, list[str], Floats] | None:

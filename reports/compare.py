@@ -133,7 +133,7 @@ def _mission(report: Report) -> dict[str, object]:
     if not runs:
         return {"record": "absent"}
     run = runs[0]
-    own = {"name": run.mission, "quick": run.quick, "seed": run.seed, "engines": sorted(run.engines)}
+    own = {"name": run.mission, "quick": run.quick, "full": run.full, "seed": run.seed, "engines": sorted(run.engines)}
     return own | {f"plan {key}": value for key, value in run.plan.items()}
 
 

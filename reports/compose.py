@@ -1,6 +1,19 @@
 """From figures and verdicts to a Report: the documented sections in their order, as far as measured."""
 
-from reports import criteria, sections, sections_faults, sections_roles, sections_run
+from reports import (
+    criteria,
+    findings,
+    sections,
+    sections_drills,
+    sections_faults,
+    sections_hardware,
+    sections_invariants,
+    sections_roles,
+    sections_run,
+    sections_soak,
+    sections_testimony,
+    sections_thresholds,
+)
 from reports.conclusions import conclusions
 from reports.consistency import check
 from reports.criteria import Judged, Verdict
@@ -21,15 +34,22 @@ def compose(data: RunData) -> Report:
     disagreements = check(history, data.logs)
     judged = criteria.judge_all(history, figures, disagreements)
     found = conclusions(judged, figures, disagreements, run.engines)
+    found += findings.findings(history, data.logs, figures)
     parts = [
-        sections.executive_summary(history, figures),
+        sections.executive_summary(history, figures, disagreements),
+        *sections_thresholds.aborted(history),
         _achievements(judged),
         sections.engine_health(history, figures),
+        *sections_testimony.testimonies(history, figures),
         *sections_roles.data_sources(history),
         *sections.flash_crash(history, figures),
+        *sections_hardware.hardware(history, figures),
         *sections_roles.high_frequency(history, figures),
         *sections.buses(history, figures),
+        *sections_invariants.invariants(history, figures),
         *sections_roles.backtesting(history, figures),
+        *sections_soak.soaks(history, figures),
+        *sections_drills.drills(history, figures),
         *sections_faults.faults(history, figures),
         _criteria(judged),
         sections_run.benchmarks(figures),
@@ -37,7 +57,7 @@ def compose(data: RunData) -> Report:
         Section("Conclusions and recommendations", (Bullets(tuple(found)),)),
         sections_run.not_measured(history, figures, judged),
         *sections_run.disagreements(disagreements),
-        sections_run.deliverables(stamp(run.at)),
+        sections_run.deliverables(stamp(run.at), figures),
         sections_run.environment(history, figures),
         sections_run.evidence(judged),
         sections_run.reproduction(history, data.name),

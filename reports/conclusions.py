@@ -20,6 +20,9 @@ ADVICE: dict[str, str] = {
     "throughput": "The rate is a share of this machine's calibrated capacity: compare it with the calibration.",
     "bus-rate": "Compare the slowest consumer of each topic in the table of the buses.",
     "expected-halts": "Compare declared and observed halts with the rulebook: nautilus stress MISSION --dry-run",
+    "honest-health": "What such an engine says of itself is worth nothing: read its log, and its own code if it is not "
+    "one that ships: nautilus logs ENGINE",
+    "prompt-answers": "See what holds up the engine that is named below: nautilus why ENGINE",
     "pss": "See which process grew in the table of the processes.",
 }
 

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from reports.history import History
 from reports.latency import Logs, merge
-from reports.measures import bus, speed
+from reports.measures import bus, busbench, hardware, speed, testimony
 from reports.records import (
     Alert,
     BacktestResult,
     Backtests,
+    BusMode,
+    Denial,
     Generator,
     Halt,
     Hop,
@@ -17,6 +19,7 @@ from reports.records import (
     LoadSummary,
     Memory,
     Observer,
+    Route,
     SearchStep,
     Source,
 )
@@ -24,10 +27,12 @@ from reports.records import (
 LAG_TOLERANCE = 0.01
 """Relative: an HDR log keeps three significant digits, a record may state the exact percentile."""
 
+SPEEDUP_TOLERANCE = 1e-6
+
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """Two records contradict each other about a subject: load, bus, memory or halts."""
+    """Two records contradict each other about a subject: load, bus, memory, halts, health and others."""
 
     subject: str
     words: str
@@ -45,6 +50,9 @@ def check(history: History, logs: Logs) -> list[Disagreement]:
         *_sources(history.of(Source)),
         *_search(history.of(SearchStep), logs),
         *_backtests(history),
+        *_health(history),
+        *_bus_modes(history.of(BusMode), logs),
+        *_routes(history),
     ]
 
 
@@ -117,6 +125,8 @@ def _observers(history: History) -> Iterator[Disagreement]:
     for observer in history.of(Observer):
         events: list[Halt] | list[Alert] = history.of(Halt) if observer.subject == "halts" else history.of(Alert)
         recorded = sum(event.mono_ns <= observer.mono_ns for event in events)
+        if observer.subject == "denials":
+            recorded = sum(item.count for item in history.of(Denial) if item.mono_ns <= observer.mono_ns)
         if observer.seen != recorded:
             yield Disagreement("halts", f"{observer.subject}: {observer.seen} seen, {recorded} recorded")
 
@@ -141,7 +151,7 @@ def _search(steps: list[SearchStep], logs: Logs) -> Iterator[Disagreement]:
         for what, stated, logged in (("p99", step.p99_ms, found.p99_ms), ("lag p99", step.lag_p99_ms, lag.p99_ms)):
             if abs(logged - stated) > max(LAG_TOLERANCE * logged, 0.01):
                 yield Disagreement("search", f"{name}: {what} is {stated} ms in the record, {logged} ms in its log")
-        late = speed.void(step.p99_ms, step.lag_p99_ms)
+        late = speed.void(step.p99_ms, step.lag_p99_ms, step.foreign_cores)
         held = not late and step.errors == 0 and step.p99_ms < step.limit_ms
         if (step.void, step.ok) != (late, held):
             yield Disagreement("search", f"{name}: its verdict does not follow from its own figures")
@@ -159,3 +169,28 @@ def _backtests(history: History) -> Iterator[Disagreement]:
             yield Disagreement("backtests", f"{account.phase}: {stated} in the account, {counted} over its requests")
     for phase in sorted({result.phase for result in results} - {account.phase for account in accounts}):
         yield Disagreement("backtests", f"{phase}: has requests, but no account")
+
+
+def _health(history: History) -> Iterator[Disagreement]:
+    for row in testimony.last(history):
+        for words in testimony.contradictions(row, history):
+            yield Disagreement("health", f"{row.engine}: {words}")
+
+
+def _bus_modes(modes: list[BusMode], logs: Logs) -> Iterator[Disagreement]:
+    for mode in modes:
+        name = f"{mode.phase}/{mode.mode}"
+        if mode.lost != mode.published - mode.delivered:
+            words = f"{name}: {mode.lost} lost in the record, {mode.published - mode.delivered} by its own account"
+            yield Disagreement("busbench", words)
+        if mode.timed and busbench.latency(mode, logs) is None:
+            yield Disagreement("busbench", f"{name}: its log does not hold the {mode.timed} messages that were timed")
+
+
+def _routes(history: History) -> Iterator[Disagreement]:
+    times = hardware.times_of(history)
+    for route in history.of(Route):
+        told = hardware.speedup(times, route.kernel, route.measured_at, route.device)
+        if told is None or abs(told - route.speedup) > SPEEDUP_TOLERANCE * told:
+            words = f"{route.kernel} from {route.from_size} on {route.device}: its speed-up is not that of its times"
+            yield Disagreement("hardware", words)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from reports.figures import Figure, Figures
 from reports.records import CriterionTarget, Unavailable
-from reports.rules import DOCUMENTED, RULES
+from reports.rules import DOCUMENTED, RULES, thresholds
 from reports.rules.rule import Case, Rule
 
 if TYPE_CHECKING:  # who only asks for the criteria's names need not load numpy
@@ -53,7 +53,10 @@ class Judged:
 
 
 def judge_all(history: "History", figures: Figures, disagreements: "list[Disagreement]") -> list[Judged]:
-    """Judge the criteria that the run names, in its order. A criterion without a target is information, not judged."""
+    """Judge the criteria that the run names, in its order, then its own thresholds.
+
+    A criterion without a target is information, not judged.
+    """
     from reports.measures.load import loaded_phases
 
     run = history.run
@@ -61,7 +64,9 @@ def judge_all(history: "History", figures: Figures, disagreements: "list[Disagre
         return []
     case = Case(run, tuple(loaded_phases(history)), figures)
     lacking = {record.criterion: record.why for record in history.of(Unavailable)}
-    judged = [_judge(wanted, case, disagreements, lacking) for wanted in run.criteria]
+    own = thresholds.own(run.thresholds, aborted="aborts.held" in figures.by_id)
+    judged = [_judge(wanted, RULES.get(wanted.id), case, disagreements, lacking) for wanted in run.criteria]
+    judged += [_judge(CriterionTarget(id=name), rule, case, disagreements, lacking) for name, rule in own.items()]
     kept = [item for item in judged if item is not None]
     return [_lowered(item, history.gap) for item in kept] if history.gap else kept
 
@@ -72,9 +77,12 @@ def overall(judged: list[Judged]) -> Verdict:
 
 
 def _judge(
-    wanted: CriterionTarget, case: Case, disagreements: "list[Disagreement]", lacking: dict[str, str]
+    wanted: CriterionTarget,
+    rule: Rule | None,
+    case: Case,
+    disagreements: "list[Disagreement]",
+    lacking: dict[str, str],
 ) -> Judged | None:
-    rule = RULES.get(wanted.id)
     if rule is None:
         why = lacking.get(wanted.id)
         verdict = Verdict.UNKNOWN if why is None else Verdict.NOT_AVAILABLE
@@ -92,6 +100,8 @@ def _judge(
     verdict, note = _verdict(rule, measured.value, target)
     if verdict is Verdict.MISSED and measured.lacking:
         verdict, note = Verdict.NOT_AVAILABLE, measured.lacking
+    elif verdict is Verdict.MISSED and measured.doubt:
+        verdict, note = Verdict.INVALID, measured.doubt
     elif verdict <= Verdict.ACHIEVED and measured.spoilt:
         verdict, note = Verdict.MISSED, measured.spoilt
     contrary = [item.words for item in disagreements if item.subject == rule.subject]

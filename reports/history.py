@@ -14,6 +14,7 @@ from reports.errors import ReportError
 from reports.records import HISTORY, SCHEMA_VERSION, AnyRecord, End, Health, Level, Load, Phase, Record, Run, decode
 
 R = TypeVar("R", bound=Record)
+_WORDS = {"interrupted": "it was stopped", "failed": "it failed", "aborted": "its own condition held"}
 SLACK_NS = 1_000_000_000
 """Records of concurrent parts of a run may be written so much later than others that were stamped after them."""
 
@@ -61,6 +62,11 @@ class History:
         """The last record, when the run came to an end of its own."""
         return self.last if isinstance(self.last, End) else None
 
+    @property
+    def word(self) -> str:
+        """What a run that is not whole is called: aborted, by a condition of its own, or interrupted."""
+        return "aborted" if self.end is not None and self.end.status == "aborted" else "interrupted"
+
     @cached_property
     def gap(self) -> str | None:
         """Why the record is not that of a whole run; None when it is."""
@@ -71,8 +77,7 @@ class History:
         if self.end is None:
             return "the record has no end"
         if self.end.status != "complete":
-            word = "it was stopped" if self.end.status == "interrupted" else "it failed"
-            return f"{word}: {self.end.reason}"
+            return f"{_WORDS[self.end.status]}: {self.end.reason}"
         return _open_phase(self.of(Phase))
 
 

@@ -110,8 +110,8 @@ class Report:
 
     @property
     def state(self) -> str:
-        """Whole, or INTERRUPTED and why."""
-        return "whole run" if self.gap is None else "INTERRUPTED, " + " ".join(self.gap.split())
+        """Whole, or INTERRUPTED or ABORTED and why."""
+        return "whole run" if self.gap is None else f"{self.history.word.upper()}, {' '.join(self.gap.split())}"
 
 
 def cell(item: Cell) -> str:

@@ -6,7 +6,16 @@ It shares no code with ``summary``: neither the record schemas nor the measures.
 from collections import Counter
 from pathlib import Path
 
-from reports import recount_figures, recount_hdr, recount_roles
+from reports import (
+    recount_devices,
+    recount_drills,
+    recount_figures,
+    recount_hdr,
+    recount_invariants,
+    recount_roles,
+    recount_testimony,
+    recount_thresholds,
+)
 from reports.recount_figures import Number
 from reports.recount_hdr import HdrLogs
 from reports.recount_rows import Rows
@@ -22,13 +31,20 @@ _SAMPLES = """
 
 def recount(folder: Path, rows: Rows, logs: HdrLogs) -> dict[str, Number]:
     """Every figure of the run by its id.  Raises duckdb.Error on samples that are none."""
+    latency = _load_latency(logs, rows)
     return {
         **recount_figures.figures(rows),
-        **_load_latency(logs, rows),
+        **latency,
+        **recount_testimony.figures(rows, latency, recount_figures.loaded_phases(rows)),
         **_generator(logs, rows),
         **_hops(logs, rows),
         **recount_roles.figures(rows, logs),
+        **recount_invariants.figures(rows, logs),
+        **recount_thresholds.figures(rows),
+        **recount_drills.figures(rows),
+        **recount_devices.figures(rows, logs, latency),
         **_samples(folder),
+        **recount_devices.sampler(folder),
     }
 
 

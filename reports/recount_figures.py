@@ -181,7 +181,10 @@ def _load(rows: Rows) -> Pairs:
         yield f"connections.{phase}.at_peak", min(held, default=None)
     begin = run(rows)
     pairs = {(record["phase"], record["engine"]) for record in measured}
-    whole = begin and phases and all((phase, engine) in pairs for phase in phases for engine in begin["engines"])
+    asked: dict[str, list[str]] = {record["phase"]: record["engines"] for record in rows.of("load_targets")}
+    every: list[str] = begin["engines"] if begin else []
+    due = [(phase, engine) for phase in phases for engine in asked.get(phase, every)]
+    whole = begin and phases and pairs.issuperset(due)
     kinds = Counter[str]()
     for record in measured:
         kinds.update(record.get("failed") or {})
@@ -235,14 +238,20 @@ def _faults(rows: Rows) -> Pairs:
     injected = sum(record["event"] == "inject" for record in faults)
     yield "faults.injected", injected
     yield "faults.unproven", sum(not record["proven"] for record in faults)
+    unseen = [all(way.get(stamp) is None for stamp in ("detected_ns", "restarted_ns")) for way in ways]
+    fine = [way.get("regained_ns") is not None for way in ways]
+    yield "faults.borne", sum(quiet and well for quiet, well in zip(unseen, fine, strict=True))
     yield "recovery.missing", injected - sum(record.get("regained_ns") is not None for record in ways)
     for name, field in _BACK.items():
         times: list[float] = []
-        for record in ways:
-            seconds = None if record.get(field) is None else (record[field] - record["injected_ns"]) / 1e9
+        counted = 0
+        for record, quiet, well in zip(ways, unseen, fine, strict=True):
+            seconds = None if record.get(field) is None else (record[field] - _start(record, name)) / 1e9
             yield f"recovery.{record['id']}.{name}_s", seconds
-            times += [] if seconds is None or record["target"] == "supervisor" else [seconds]
-        counted = sum(record["target"] != "supervisor" for record in ways)
+            spared = well and seconds is None and (name == "restart" or (name == "detect" and quiet))
+            if record["target"] != "supervisor" and not spared:
+                counted += 1
+                times += [] if seconds is None else [seconds]
         times = sorted(times) if len(times) == counted else []
         yield f"recovery.{name}_mean_s", _average(times)
         yield f"recovery.{name}_p95_s", times[-(-len(times) * 95 // 100) - 1] if times else None
@@ -252,6 +261,14 @@ def _faults(rows: Rows) -> Pairs:
         ends = [record.get("regained_ns") for record in rebuilt]
         spans = [(end - record["injected_ns"]) / 1e9 for end, record in zip(ends, rebuilt, strict=True) if end]
         yield "recovery.supervisor_worst_s", max(spans) if len(spans) == len(rebuilt) else None
+
+
+def _start(record: Fields, name: str) -> int:
+    """From when a recovery counts: the healing, where nothing had been started anew before it; else the injection."""
+    healed, again = record.get("healed_ns"), record.get("restarted_ns")
+    early = again is not None and healed is not None and again < healed
+    start: int = record["injected_ns"] if name == "detect" or healed is None or early else healed
+    return start
 
 
 def _tape(rows: Rows) -> Pairs:
@@ -280,6 +297,7 @@ def _tape(rows: Rows) -> Pairs:
     alerts = [record["kind"] for record in rows.of("alert")]
     told = begin is not None and watched.get("alerts") == len(alerts)
     yield "alerts.missing", len(set(expect.get("alerts", [])).difference(alerts)) if told else None
+    yield "alerts.unexpected", len(set(alerts).difference(expect.get("alerts", []))) if told else None
 
 
 def _halts(halts: Iterable[Fields], dated: bool) -> Counter[tuple[object, ...]]:

@@ -92,22 +92,30 @@ def _searches(rows: Rows, logs: HdrLogs) -> Pairs:
         searches.setdefault(step["phase"], []).append(step)
     for phase, steps in searches.items():
         held, missed, late = [0.0], list[float](), 0
-        complete = True
+        complete, last_void = True, False
         for step in steps:
             p99, lag = _measured(step, logs)
+            last_void = False
             yield f"search.{phase}.{step['number']}.p99_ms", p99
             if p99 is None or lag is None:
                 complete = False
-            elif lag > _allowed(p99):
+            elif lag > _allowed(p99) or _crowded(step):
                 late += 1
+                last_void = True
             elif step["errors"] or p99 >= step["limit_ms"]:
                 missed.append(step["rate_rps"])
             elif step["seconds"]:
                 held.append(step["done"] / step["seconds"])
         yield f"search.{phase}.steps", len(steps)
         yield f"search.{phase}.void", late
+        yield f"search.{phase}.ended_void", int(last_void)
         yield f"search.{phase}.best_rps", max(held) if complete else None
         yield f"search.{phase}.missed_rps", min(missed) if missed else None
+
+
+def _crowded(step: Fields) -> bool:
+    """Whether others than the mission took more than a quarter of a core."""
+    return (step.get("foreign_cores") or 0) > 0.25
 
 
 def _allowed(p99_ms: float) -> float:
@@ -141,7 +149,7 @@ def _step_differs(step: Fields, logs: HdrLogs) -> bool:
             return True
     elif _apart(step["p99_ms"], p99) or _apart(step["lag_p99_ms"], lag):
         return True
-    late = bool(step["lag_p99_ms"] > _allowed(step["p99_ms"]))
+    late = bool(step["lag_p99_ms"] > _allowed(step["p99_ms"])) or _crowded(step)
     holds = not late and not step["errors"] and step["p99_ms"] < step["limit_ms"]
     return late is not step["void"] or holds is not step["ok"]
 

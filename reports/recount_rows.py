@@ -46,6 +46,10 @@ class Rows:
         self.answers: list[tuple[str, bool, int | None, int | None]] = []
         """What probes found, each once: status, whether it failed, pid, restarts."""
         self._numbers: dict[tuple[str, bool, int | None, int | None], int] = {}
+        self.asked_seconds: dict[str, dict[tuple[str, int], list[int]]] = {}
+        """By phase that a threshold names: scheduled, done, failed and unsent by engine and second."""
+        self.asked_probes: dict[str, list[tuple[str, int, bool, float]]] = {}
+        """By phase that a threshold names: engine, stamp, whether it was healthy, and its time."""
 
     def of(self, kind: str) -> list[Fields]:
         """The records of a kind that is not bulk, in file order."""
@@ -75,6 +79,9 @@ class Rows:
         self.last = record
         if kind not in BULK:
             self.kinds.setdefault(kind, []).append(record)
+            if kind == "run":  # before any load or probe
+                for phase in {asked["phase"] for asked in record.get("thresholds", [])}:
+                    self.asked_seconds[phase], self.asked_probes[phase] = {}, []
             return
         if kind == "level":
             self.bulk[kind, "", ""] += 1
@@ -94,6 +101,10 @@ class Rows:
         failed = record.get("failed")
         sums[3] += sum(failed.values()) if failed else 0
         sums[4] += record["unsent"]
+        if phase in self.asked_seconds:
+            counts = (record["scheduled"], record["done"], sum(failed.values()) if failed else 0, record["unsent"])
+            own = self.asked_seconds[phase].setdefault((record["engine"], record["second"]), [0, 0, 0, 0])
+            own[:] = [before + count for before, count in zip(own, counts, strict=True)]
         stress = record.get("y")
         if stress is None:
             ended = record["done"] + (sum(failed.values()) if failed else 0)
@@ -120,6 +131,10 @@ class Rows:
         probes.uptime.append(-1.0 if uptime is None else uptime)
         if record["phase"] == "idle":
             probes.idle_ms.append(record["response_ms"])
+        if record["phase"] in self.asked_probes:
+            well = answer[:2] == ("healthy", False)
+            found = (record["engine"], record["mono_ns"], well, record["response_ms"])
+            self.asked_probes[record["phase"]].append(found)
 
 
 def read(path: Path) -> Rows:

@@ -3,7 +3,15 @@
 from collections import Counter
 from collections.abc import Callable
 
-from reports import recount_hdr, recount_roles
+from reports import (
+    recount_devices,
+    recount_drills,
+    recount_hdr,
+    recount_invariants,
+    recount_roles,
+    recount_testimony,
+    recount_thresholds,
+)
 from reports.recount import PER_MS
 from reports.recount_figures import Number, failures, gone, loaded_phases
 from reports.recount_hdr import HdrLogs
@@ -11,12 +19,12 @@ from reports.recount_rows import Fields, Rows
 
 ORDER = ("EXCEEDED", "ACHIEVED", "NOT AVAILABLE", "UNKNOWN", "INVALID", "MISSED")
 _FIXED: dict[str, tuple[str, str, float, str]] = {
-    "availability": ("availability.percent", ">", 99.0, ""),
+    "availability": ("availability.percent", ">", 99.0, "health"),
+    "honest-health": ("health.contradicted", "=", 0.0, ""),
+    "prompt-answers": ("load.late", "=", 0.0, "load"),
     "normal-response": ("idle.response_ms", "<", 10.0, ""),
     "zero-loss": ("bus.lost", "=", 0.0, "bus"),
     "server-errors": ("load.server_errors", "=", 0.0, "load"),
-    "bus-rate": ("bus.rate_msgs_s", ">", 1000.0, "bus"),
-    "expected-alerts": ("alerts.missing", "=", 0.0, "halts"),
     "recovery-complete": ("recovery.missing", "=", 0.0, ""),
     "faults-proven": ("faults.unproven", "=", 0.0, ""),
     "recovery-p95": ("recovery.regain_p95_s", "<=", 3.0, ""),
@@ -42,11 +50,13 @@ class Verdicts:
         self._phases = loaded_phases(rows)
         self._whole = self._is_whole()
         self._contrary = self._disagreeing()
+        self._asked = recount_thresholds.asked(rows)
         self._lacking = {record["criterion"]: record["why"] for record in rows.of("unavailable")}
 
     def all(self) -> dict[str, tuple[str, float | None, float | None]]:
         """Verdict, measured value and target of each criterion that the run judges."""
         found = {wanted["id"]: self._judge(wanted["id"], wanted.get("target")) for wanted in self._run["criteria"]}
+        found |= {name: self._judge(name, None) for name in self._asked}
         return {name: item for name, item in found.items() if item is not None}
 
     def overall(self) -> str:
@@ -60,7 +70,7 @@ class Verdicts:
             return ("NOT AVAILABLE" if name in self._lacking else "UNKNOWN"), None, asked
         value, comparison, own, subject = found
         target = asked if asked is not None else own
-        if name == "tick-to-risk" and asked is None:
+        if name in {"tick-to-risk", "staleness"} and asked is None:
             return None
         verdict = self._compare(name, value, comparison, target)
         if subject in self._contrary and verdict != "MISSED":
@@ -82,26 +92,40 @@ class Verdicts:
             "=": lambda a, b: a == b,
         }
         if not tests[comparison](value, target):
-            if name == "data-sources" and value + self._number("sources.lacking") == self._value("sources.asked"):
-                return "NOT AVAILABLE"
-            return "INVALID" if name in {"generator-valid", "faults-proven", "in-flight"} else "MISSED"
+            return self._not_met(name, value)
         if name == "hft" and any(self._values("inflight.", ".server_errors")):
             return "MISSED"
-        if comparison == "=" or name in {"generator-valid", "in-flight"}:
+        if recount_devices.spoilt(name, self._figures):
+            return "MISSED"
+        if comparison == "=" or self._of_rig(name):
             return "ACHIEVED"
-        if name == "availability":
+        if name == "availability" or self._asked.get(name, ("",))[0].endswith(".availability_percent"):
             twice = 100.0 - value <= (100.0 - target) / 2
         else:
             twice = value >= 2 * target if comparison in {">", ">="} else value <= target / 2
         return "EXCEEDED" if twice else "ACHIEVED"
 
+    def _not_met(self, name: str, value: float) -> str:
+        if name == "data-sources" and value + self._number("sources.lacking") == self._value("sources.asked"):
+            return "NOT AVAILABLE"
+        if name == "hardware" and not self._number("hardware.accelerators"):
+            return "NOT AVAILABLE"
+        disturbed = name == "hft" and any(self._values("search.", ".ended_void"))
+        return "INVALID" if disturbed or self._of_rig(name) else "MISSED"
+
+    def _of_rig(self, name: str) -> bool:
+        """Whether a miss is the rig's failure, not the system's."""
+        asked = self._asked.get(name, ("",))[0]
+        rig = {"generator-valid", "faults-proven", "in-flight", "sampler-overhead", "start-state"}
+        return name in rig or asked.startswith("generator.")
+
     def _find(self, name: str) -> Found | None:
-        if name in _FIXED:
-            figure, comparison, target, subject = _FIXED[name]
+        if name in _FIXED or name in self._asked:
+            figure, comparison, target, subject = self._asked.get(name) or _FIXED[name]
             return self._value(figure), comparison, target, subject
         if name == "engines-alive":
             when = "before_faults" if "fleet.alive_before_faults" in self._figures else "at_end"
-            return self._value(f"fleet.alive_{when}"), "=", float(len(self._run["engines"])), ""
+            return self._value(f"fleet.alive_{when}"), "=", float(len(self._run["engines"])), "health"
         if name in {"healthy-at-end", "generator-valid"}:
             return self._healthy() if name == "healthy-at-end" else self._generator()
         if name == "connections":
@@ -110,15 +134,26 @@ class Verdicts:
         if name == "throughput":
             rates = [self._value(f"load.{phase}.all.rps_stressed") for phase in self._phases]
             return min((rate for rate in rates if rate is not None), default=None), ">=", 4000.0, "load"
-        if name == "expected-halts":
-            return _all([self._value("halts.missing"), self._value("halts.unexpected")], sum), "=", 0.0, "halts"
+        return self._find_market(name) or self._find_role(name)
+
+    def _find_market(self, name: str) -> Found | None:
+        """The criteria of declared events, invariants and latencies of messages."""
+        if name in {"expected-halts", "expected-alerts", "expected-denials"}:
+            subject = name.removeprefix("expected-")
+            parts = [self._value(f"{subject}.{part}") for part in ("missing", "unexpected")]
+            return _all(parts, sum), "=", 0.0, "halts"
+        if name == "invariants":
+            known = self._value("invariants.unknown") == 0 or self._number("invariants.broken") > 0
+            return self._value("invariants.broken") if known else None, "=", 0.0, ""
+        if name == "staleness":
+            return _all(self._values("staleness.", ".share_over_100ms"), max), "<=", None, "hops"
         if name == "tick-to-risk":
             hops = [key for key in self._figures if key.startswith("hop.") and key.endswith(".tick-to-risk.p99_ms")]
             return _all([self._value(key) for key in hops], max), "<=", None, "hops"
-        return self._find_role(name)
+        return None
 
     def _find_role(self, name: str) -> Found | None:
-        """The criteria of sources, speed and backtests."""
+        """The criteria of sources, speed, backtests and drills."""
         if name == "data-sources":
             known = _all([self._value(f"sources.{part}") for part in ("live", "lacking", "asked")], min)
             return None if known is None else self._value("sources.live"), ">=", 8.0, "sources"
@@ -138,7 +173,7 @@ class Verdicts:
         if name == "backtests-correct":
             wrong = [self._value("backtests.wrong"), self._value("backtests.unexpected")]
             return _all(wrong, sum) if self._value("backtests.checked") else None, "=", 0.0, "backtests"
-        return None
+        return recount_devices.criterion(name, self._figures) or recount_drills.found(name, self._figures)
 
     def _values(self, start: str, end: str) -> list[float | None]:
         return [self._value(key) for key in self._figures if key.startswith(start) and key.endswith(end)]
@@ -149,7 +184,7 @@ class Verdicts:
     def _healthy(self) -> Found:
         states = [self._figures.get(f"engine.{engine}.status_at_end") for engine in self._run["engines"]]
         known = bool(states) and all(state is not None for state in states)
-        return (float(states.count("healthy")) if known else None), "=", float(len(states)), ""
+        return (float(states.count("healthy")) if known else None), "=", float(len(states)), "health"
 
     def _generator(self) -> Found:
         worst: tuple[float, float, float] | None = None
@@ -183,14 +218,18 @@ class Verdicts:
             "memory": any(
                 record["pss_bytes_total"] != sum(record["per_process"].values()) for record in self._rows.of("memory")
             ),
+            "health": recount_testimony.disagree(self._rows),
             "halts": any(record["seen"] != self._recorded(record) for record in self._rows.of("observer")),
             "hops": any(self._logged(record["hlog"], record["count"]) for record in self._rows.of("hop")),
         }
         checks |= recount_roles.disagreements(self._rows, self._logs)
+        checks |= recount_devices.disagreements(self._rows, self._logs)
         return {name for name, differs in checks.items() if differs}
 
     def _recorded(self, observer: Fields) -> int:
         """Events of an observer's subject up to it."""
+        if observer["subject"] == "denials":
+            return recount_invariants.refused(self._rows, observer["mono_ns"])
         events = self._rows.of("halt" if observer["subject"] == "halts" else "alert")
         return len([event for event in events if event["mono_ns"] <= observer["mono_ns"]])
 

@@ -10,6 +10,7 @@ from reports.criteria import Judged
 from reports.errors import ReportError
 from reports.figures import Evidence, Figure, Value
 from reports.model import Report
+from reports.parts import PARTS, Part, file_name, present
 from reports.records import Phase
 
 
@@ -76,6 +77,25 @@ class ResultsJson(TypedDict):
     disagreements: list[dict[str, str]]
 
 
+class PartJson(TypedDict):
+    """Figures and criteria of one part of a run."""
+
+    schema: str
+    run_id: str
+    mission: str
+    status: str
+    criteria: list[CriterionJson]
+    figures: list[FigureJson]
+
+
+class MessageBusJson(PartJson):
+    """Schema ``nautilus.messagebus/1``."""
+
+
+class BacktestingJson(PartJson):
+    """Schema ``nautilus.backtesting/1``."""
+
+
 def results_name(report: Report) -> str:
     """The name of the file that holds every figure."""
     return f"comprehensive_stress_test_results_{report.stamp}.json"
@@ -90,7 +110,7 @@ def run_document(report: Report) -> RunJson:
         folder=report.name,
         mission=run.mission if run else "",
         verdict=report.verdict.label,
-        status="complete" if report.gap is None else f"interrupted: {report.gap}",
+        status="complete" if report.gap is None else f"{report.history.word}: {report.gap}",
         criteria=[_criterion(item) for item in report.criteria],
         phases=_phases(report.history.of(Phase)),
     )
@@ -107,7 +127,28 @@ def results_document(report: Report) -> ResultsJson:
     )
 
 
-def dump(document: RunJson | ResultsJson) -> bytes:
+def part_document(report: Report, what: Part) -> PartJson:
+    """The run's figures and criteria of one part."""
+    run = report.history.run
+    figures = [figure for figure in report.figures if figure.id.startswith(PARTS[what])]
+    names = {figure.id for figure in figures}
+    criteria = [item for item in report.criteria if names & {figure.id for figure in item.figures}]
+    return PartJson(
+        schema=f"nautilus.{what}/1",
+        run_id=run.run_id if run else "",
+        mission=run.mission if run else "",
+        status="complete" if report.gap is None else f"{report.history.word}: {report.gap}",
+        criteria=[_criterion(item) for item in criteria],
+        figures=[_figure(figure) for figure in figures],
+    )
+
+
+def parts(report: Report) -> dict[str, PartJson]:
+    """The documents of parts that the run has, by file name."""
+    return {file_name(what, report.stamp): part_document(report, what) for what in present(report.figures)}
+
+
+def dump(document: RunJson | ResultsJson | PartJson) -> bytes:
     """Indented JSON with a newline at the end. Raises ReportError on a number that is not finite: JSON has none."""
     for number in _numbers(document):
         if not math.isfinite(number):

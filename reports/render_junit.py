@@ -15,7 +15,7 @@ def render(report: Report) -> str:
     """
     cases = [_case(report.name, item) for item in report.criteria]
     if report.gap is not None:
-        cases.append(_element(report.name, "the run is whole", _told("error", "INTERRUPTED", report.gap)))
+        cases.append(_element(report.name, "the run is whole", _told("error", report.history.word.upper(), report.gap)))
     failures = sum(item.verdict is Verdict.MISSED for item in report.criteria)
     errors = sum(item.verdict in (Verdict.UNKNOWN, Verdict.INVALID) for item in report.criteria)
     errors += report.gap is not None

@@ -15,6 +15,7 @@ from reports import (
     render_html,
     render_json,
     render_junit,
+    render_log,
     render_markdown,
     render_openmetrics,
     runbooks,
@@ -26,8 +27,8 @@ from reports.errors import ReportError
 from reports.model import Report
 from reports.records import HISTORY, Run, decode
 
-FORMATS = ("json", "md", "html", "runbooks", "junit", "openmetrics")
-USUAL = ("json", "md", "html", "runbooks")
+FORMATS = ("json", "md", "html", "runbooks", "log", "junit", "openmetrics")
+USUAL = ("json", "md", "html", "runbooks", "log")
 """The formats of every run; the others are rendered when asked for."""
 REPORT_MD, REPORT_HTML, RESULTS = "REPORT.md", "report.html", "results.json"
 JUNIT, OPENMETRICS = "junit.xml", "openmetrics.txt"
@@ -60,6 +61,8 @@ def documents(report: Report, drawn: Iterable[str]) -> dict[str, bytes]:
     return {
         render_json.results_name(report): render_json.dump(render_json.results_document(report)),
         RESULTS: render_json.dump(render_json.run_document(report)),
+        **{name: render_json.dump(document) for name, document in render_json.parts(report).items()},
+        render_log.NAME: render_log.render(report).encode(),
         REPORT_MD: render_markdown.render(report, tuple(drawn)).encode(),
         JUNIT: render_junit.render(report).encode(),
         OPENMETRICS: render_openmetrics.render(report).encode(),

@@ -50,6 +50,7 @@ class ProcessUse:
     name: str
     samples: int
     cpu_mean_percent: float | None
+    cpu_median_percent: float | None
     rss_max_bytes: int | None
     fds_max: int | None
     threads_max: int | None
@@ -96,6 +97,7 @@ def _process(name: str, rows: Mapping[str, Values]) -> ProcessUse:
         name,
         len(rows["name"]),
         _mean(rows["cpu_percent"]),
+        _median(rows["cpu_percent"]),
         _max(rows["rss_bytes"]),
         _max(rows["fds"]),
         _max(rows["threads"]),
@@ -105,6 +107,11 @@ def _process(name: str, rows: Mapping[str, Values]) -> ProcessUse:
 def _mean(values: Values) -> float | None:
     present = np.ma.compressed(values)
     return float(present.mean()) if present.size else None
+
+
+def _median(values: Values) -> float | None:
+    present = np.ma.compressed(values)
+    return float(np.median(present.astype(np.float64))) if present.size else None
 
 
 def _max(values: Values) -> int | None:

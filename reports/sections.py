@@ -1,20 +1,24 @@
 """Sections about what happened: summary, engines, the crash, the buses."""
 
+from collections.abc import Sequence
+
+from reports import findings, sections_busbench
+from reports.consistency import Disagreement
 from reports.figures import Figures
 from reports.history import History
-from reports.measures.bus import last_rows
+from reports.measures.bus import STALE_MS, last_rows
 from reports.measures.load import loaded_phases
 from reports.measures.tape import day_of
 from reports.model import Block, Bullets, Claim, Row, Section, Table, row
 from reports.records import Halt, LoadSummary, Recovery, Tape
 from reports.show import bare
 
-STRESS_PLOTS = ("price-path", "drawdown", "request-rate", "latency", "spectrum")
+STRESS_PLOTS = ("price-path", "drawdown", "vpin", "request-rate", "latency", "spectrum")
 _HOPS = ("Stage", "Count", "p50 ms", "p99 ms", "p99.9 ms", "Max ms")
 
 
-def executive_summary(history: History, figures: Figures) -> Section:
-    """What a hurried reader takes away."""
+def executive_summary(history: History, figures: Figures, disagreements: Sequence[Disagreement] = ()) -> Section:
+    """What a hurried reader takes away; first what in it is not to be believed."""
     run = history.run
     declared = str(len(run.engines)) if run else "UNKNOWN"
     alive = Claim(
@@ -58,11 +62,27 @@ def executive_summary(history: History, figures: Figures) -> Section:
             {"rate": figures["bus.rate_msgs_s"], "lost": figures["bus.lost"]},
         )
     )
+    claims += findings.replaced(history)
     blocks: list[Block] = [Bullets(tuple(claims))]
     if history.gap is not None:
         words = "This run is not whole: {gap}. What it did not finish cannot pass, and is UNKNOWN or worse."
         blocks.insert(0, Claim(words, {"gap": history.gap}))
-    return Section("Executive summary", tuple(blocks))
+    return Section("Executive summary", (*_contrary(disagreements), *blocks))
+
+
+def _contrary(disagreements: Sequence[Disagreement]) -> list[Claim]:
+    """Where the records contradict each other, engines' own health first: one paragraph a subject."""
+    subjects = sorted(dict.fromkeys(item.subject for item in disagreements), key=lambda name: name != "health")
+    told = {name: [item.words for item in disagreements if item.subject == name] for name in subjects}
+    return [
+        Claim(
+            "Engines say of their own health what the records contradict. {words}."
+            if name == "health"
+            else "The records of {subject} contradict each other. {words}.",
+            {"subject": name, "words": "; ".join(words)},
+        )
+        for name, words in told.items()
+    ]
 
 
 def engine_health(history: History, figures: Figures) -> Section:
@@ -195,7 +215,7 @@ def market_time(nanoseconds: int) -> str:
 
 
 def buses(history: History, figures: Figures) -> list[Section]:
-    """Each consumer's account of each topic, and the hops between engines."""
+    """Each consumer's account of each topic, the hops between engines, and the benchmark beside them."""
     rows: list[Row] = []
     fields = ("published", "processed_unique", "dead_lettered", "pending", "lost", "redeliveries", "reordered")
     for own in last_rows(history):
@@ -203,8 +223,9 @@ def buses(history: History, figures: Figures) -> list[Section]:
         rows.append(row(own.bus, own.topic, own.consumer, *(figures[f"{name}.{field}"] for field in fields)))
     hops = [figure.id.removesuffix(".count") for figure in figures if figure.id.startswith("hop.")
             and figure.id.endswith(".count")]  # fmt: skip
+    bench = sections_busbench.blocks(history, figures)
     if not rows and not hops:
-        return []
+        return [Section("MessageBus", bench)] if bench else []
     totals = Claim(
         "{published} published, {delivered} delivered, {rate} processed by every consumer; {lost} lost.",
         {
@@ -231,4 +252,8 @@ def buses(history: History, figures: Figures) -> list[Section]:
     if hops:
         stages = (row(hop.removeprefix("hop."), *(figures[f"{hop}.{field}"] for field in timed)) for hop in hops)
         blocks.append(Table(_HOPS, tuple(stages)))
-    return [Section("MessageBus", tuple(blocks), ("bus",))]
+    stale = [figure for figure in figures if figure.id.startswith("staleness.")]
+    if stale:
+        blocks.append(Claim("Decisions on data older than {limit}:", {"limit": f"{STALE_MS} ms"}))
+        blocks.append(Table(("Engine", "Share %"), tuple(row(item.id.split(".")[1], item) for item in stale)))
+    return [Section("MessageBus", (*blocks, *bench), ("bus",))]

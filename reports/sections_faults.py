@@ -17,10 +17,12 @@ def faults(history: History, figures: Figures) -> tuple[Section, ...]:
     if not injections and not recoveries:
         return ()
     summary = Claim(
-        "{injected} injected; {missing} not recovered from. The objective was regained within {p95} (p95), at the "
-        "worst within {worst}.",
+        "Injected: {injected}; unnoticed by anyone: {borne}; not recovered from: {missing}; lost: {lost}. "
+        "The objective was regained within {p95} (p95), at the worst within {worst}.",
         {
             "injected": figures["faults.injected"],
+            "borne": figures["faults.borne"],
+            "lost": figures["bus.lost"],
             "missing": figures["recovery.missing"],
             "p95": figures["recovery.regain_p95_s"],
             "worst": figures["recovery.regain_worst_s"],

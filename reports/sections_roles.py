@@ -6,6 +6,7 @@ from typing import Literal
 from reports.figures import Figures
 from reports.history import History
 from reports.measures.backtests import differs
+from reports.measures.speed import FOREIGN_CORES
 from reports.model import Block, Cell, Claim, Row, Section, Table, row
 from reports.records import BacktestResult, Backtests, InFlight, SearchStep, Source
 from reports.show import bare
@@ -70,7 +71,9 @@ def high_frequency(history: History, figures: Figures) -> tuple[Section, ...]:
 
 
 def _step(step: SearchStep, figures: Figures) -> Row:
-    held = "void: the generator was late" if step.void else "yes" if step.ok else "no"
+    held = "yes" if step.ok else "no"
+    if step.void:
+        held = "void: others were busy" if (step.foreign_cores or 0) > FOREIGN_CORES else "void: the generator was late"
     words = (str(step.number), f"{step.rate_rps:.0f}", str(step.done), str(step.errors))
     return row(*words, figures[f"search.{step.phase}.{step.number}.p99_ms"], f"{step.lag_p99_ms:.2f}", held)
 

@@ -1,12 +1,12 @@
 """Sections about the run itself: benchmarks, resilience, what is missing, where everything is."""
 
-from reports import show
+from reports import parts, sections_invariants, show
 from reports.consistency import Disagreement
 from reports.criteria import Judged
 from reports.figures import Figure, Figures
 from reports.history import History
 from reports.model import Block, Bullets, Claim, Command, Row, Section, Table, row
-from reports.records import FleetEvent, Host, Unavailable
+from reports.records import FleetEvent, Host, Run, Unavailable
 from reports.rules import DOCUMENTED
 
 _BENCHMARKS = (
@@ -71,6 +71,7 @@ def not_measured(history: History, figures: Figures, judged: list[Judged]) -> Se
         if criterion not in named
     ]
     rows += [(title, why) for title, why in lacking.items() if title not in DOCUMENTED]
+    rows += sections_invariants.unknown(history)
     rows += [(figure.id, f"no record bears it ({figure.how})") for figure in figures if figure.value is None]
     return Section("What was not measured, and why", (Table(("What", "Why"), tuple(rows)),))
 
@@ -83,7 +84,7 @@ def disagreements(found: list[Disagreement]) -> list[Section]:
     return [Section("Where the records disagree", (Table(("Subject", "Disagreement"), rows),))]
 
 
-def deliverables(stamp: str) -> Section:
+def deliverables(stamp: str, figures: Figures) -> Section:
     """The files of a run folder."""
     rows: tuple[Row, ...] = (
         ("history.jsonl", "everything that was observed, one chained line each"),
@@ -91,6 +92,8 @@ def deliverables(stamp: str) -> Section:
         ("samples.parquet", "processes and host, five times a second"),
         ("MANIFEST.sha256.json", "the seal over the three records and the results"),
         (f"comprehensive_stress_test_results_{stamp}.json", "every figure with its evidence, every criterion"),
+        *((parts.file_name(part, stamp), f"the figures of {part} alone") for part in parts.present(figures)),
+        ("comprehensive_stress_test_results.log", "the run as a log, one line an event"),
         ("results.json", "the run in short, for other programs"),
         ("REPORT.md", "this report"),
         ("report.html, plots/", "the same with charts, and plots when rendered"),
@@ -104,7 +107,7 @@ def environment(history: History, figures: Figures) -> Section:
     run, hosts = history.run, history.of(Host)
     rows: list[Row] = []
     if run is not None:
-        rows += [("Run", run.run_id), ("Started", run.at), ("Version", run.version), ("Quick", str(run.quick).lower())]
+        rows += [("Run", run.run_id), ("Started", run.at), ("Version", run.version), ("Length", _length(run))]
     rows.append(("Duration", show.figure(figures["run.duration_s"])))
     for host in hosts[-1:]:
         memory = show.value(host.memory_bytes, "bytes")
@@ -122,6 +125,10 @@ def environment(history: History, figures: Figures) -> Section:
     return Section("Environment", (Table(("What", "Value"), tuple(rows)),))
 
 
+def _length(run: Run) -> str:
+    return "quick" if run.quick else "full" if run.full else "the mission's own"
+
+
 def evidence(judged: list[Judged]) -> Section:
     """What each criterion's figures rest on."""
     by_id: dict[str, Figure] = {figure.id: figure for item in judged for figure in item.figures}
@@ -136,6 +143,10 @@ def evidence(judged: list[Judged]) -> Section:
 def reproduction(history: History, name: str) -> Section:
     """How to run it again and how to check this report."""
     run = history.run
-    again = f"nautilus stress {run.mission} --seed {run.seed}{' --quick' if run.quick else ''}" if run else ""
+    again = (
+        f"nautilus stress {run.mission} --seed {run.seed}{' --quick' if run.quick else ' --full' if run.full else ''}"
+        if run
+        else ""
+    )
     words = Claim("The seed fixes the tape and the arrival schedule; the machine's timing is its own.")
     return Section("Reproduction", (Command((again, f"nautilus report verify {name}")), words))

@@ -7,7 +7,24 @@ from reports import history as histories
 from reports.figures import Figures
 from reports.history import History
 from reports.latency import Logs, read_logs
-from reports.measures import backtests, bus, faults, fleet, host, load, sources, speed, tape
+from reports.measures import (
+    backtests,
+    bus,
+    busbench,
+    drills,
+    faults,
+    fleet,
+    hardware,
+    host,
+    invariants,
+    load,
+    soak,
+    sources,
+    speed,
+    tape,
+    testimony,
+    thresholds,
+)
 from reports.samples import Samples, read_samples
 
 
@@ -40,10 +57,17 @@ def summarise(data: RunData) -> Figures:
             *load.measure(history, data.logs),
             *bus.measure(history, data.logs),
             *tape.measure(history),
+            *invariants.measure(history),
             *faults.measure(history),
             *sources.measure(history),
             *speed.measure(history, data.logs),
             *backtests.measure(history),
+            *thresholds.measure(history),
+            *drills.measure(history),
+            *testimony.measure(history, data.logs),
+            *hardware.measure(history),
+            *busbench.measure(history, data.logs),
+            *soak.measure(history, data.logs),
             *host.measure(data.samples),
         ]
     )

@@ -16,7 +16,7 @@ from nautilus_cli.commands.report_compare import Compared, Trended
 from nautilus_cli.commands.report_runs import RunList, Verified
 from nautilus_cli.console import Failure
 from reports.records import AnyRecord
-from reports.render_json import ResultsJson, RunJson
+from reports.render_json import BacktestingJson, MessageBusJson, ResultsJson, RunJson
 from reports.seal import Manifest
 from stress.plan import MissionPlan
 
@@ -25,6 +25,8 @@ FOLDER = Path(__file__).resolve().parents[1] / "docs" / "schemas"
 DOCUMENTS = {
     "run": RunJson,
     "results": ResultsJson,
+    "messagebus": MessageBusJson,
+    "backtesting": BacktestingJson,
     "manifest": Manifest,
     "verify": Verified,
     "runs": RunList,

@@ -14,8 +14,9 @@ from engines.fleet.probe import probe
 from engines.fleet.status import EngineHealth, Event, FleetStatus
 from engines.wire.errors import NautilusError, NotRunning
 from engines.wire.redis_bus import RedisBus
+from stress.place import FLEET, NAME
 
-NAME = "mission"
+__all__ = ["FLEET", "NAME", "NICE", "EngineRefused", "MissionFleet"]
 NICE = 10  # below the load generator, which must be on time on the same cores; engines compete among themselves
 _TIMEOUT_S = 10.0
 
@@ -27,26 +28,29 @@ class EngineRefused(NautilusError):
 class MissionFleet:
     """One mission's fleet under `folder`.  Its ports are the first free block."""
 
-    def __init__(self, folder: Path) -> None:
+    attached = False  # it was there before the mission, and stays
+
+    def __init__(self, folder: Path, name: str = NAME) -> None:
         self.home = folder
+        self.name = name
         self.status: FleetStatus | None = None
 
     def up(self, on_event: Callable[[Event], None]) -> FleetStatus:
         """Start everything and wait until it is ready or given up."""
-        spec = api.FleetSpec(name=NAME, port_offset=None, home=self.home, nice=NICE)
+        spec = api.FleetSpec(name=self.name, port_offset=None, home=self.home, nice=NICE, drills=True)
         self.status = api.up(spec, on_event=on_event)
         return self.status
 
     def down(self, *, now: bool = False) -> None:
         """Stop everything; nothing runs afterwards."""
         try:
-            api.down(NAME, now, home=self.home)
+            api.down(self.name, now, home=self.home)
         except NotRunning:
             return  # it never came up, or is gone already
 
     def refresh(self) -> FleetStatus:
         """The supervisor's view now."""
-        self.status = api.status(NAME, home=self.home)
+        self.status = api.status(self.name, home=self.home)
         return self.status
 
     def known(self) -> FleetStatus:
@@ -67,15 +71,15 @@ class MissionFleet:
 
     def events(self) -> Iterator[Event]:
         """The supervisor's events from its first on, until it ends.  Raises NotRunning."""
-        return api.events(NAME, home=self.home)
+        return api.events(self.name, home=self.home)
 
     def announce(self, engine: str, reason: str) -> None:
         """The next end of an engine is on purpose."""
-        api.announce(NAME, engine, reason=reason, home=self.home)
+        api.announce(self.name, engine, reason=reason, home=self.home)
 
     def bus(self, name: str) -> RedisBus:
         """A connection of our own to a bus."""
-        where = folders.of(NAME, self.home)
+        where = folders.of(self.name, self.home)
         declared = buses.declare(where, buses.load_secrets(where.secrets), os.environ)
         return RedisBus(next(bus.url for bus in declared if bus.name == name))
 
@@ -95,7 +99,7 @@ class MissionFleet:
         port = next(item.port for item in known.engines if item.name == engine)
         headers = {"Content-Type": "application/json"}
         if method != "GET":
-            headers["X-Nautilus-Token"] = api.token(NAME, home=self.home)
+            headers["X-Nautilus-Token"] = api.token(self.name, home=self.home)
         link = http.client.HTTPConnection(known.host, port, timeout=timeout_s)
         try:
             link.request(method, path, None if body is None else msgspec.json.encode(body), headers)
@@ -114,7 +118,7 @@ class MissionFleet:
 
     def keep_logs(self, target: Path) -> None:
         """Move the fleet's logs and journal beside the records, and remove the rest of its state."""
-        where = folders.of(NAME, self.home)
+        where = folders.of(self.name, self.home)
         if where.logs.is_dir():
             shutil.copytree(where.logs, target, dirs_exist_ok=True)
         if where.journal.is_file():

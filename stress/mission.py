@@ -6,6 +6,7 @@ Loading returns every mistake at once.
 import datetime as dt
 import tomllib
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -15,11 +16,16 @@ from msgspec import Meta
 from engines.wire import scenario_file
 from engines.wire.errors import UnknownName, UsageError
 from reports.rules import DOCUMENTED, RULES
+from stress import abort, thresholds
 from stress.specs import ROLES, AnySpec, varied
 from stress.specs.base import Part, Spec
 from stress.specs.calibrate import Calibrate
+from stress.specs.drill import KillSwitch, ReverseStress
+from stress.specs.load import Load
+from stress.specs.start import Start
 from stress.specs.storm import Storm
 
+START_LEAD_S = 15.0  # of a storm: connections are opened within it too
 FOLDER = Path(__file__).parent / "missions"
 
 P = TypeVar("P", bound=Spec)
@@ -54,7 +60,8 @@ class Expected(Part, frozen=True, kw_only=True):
     """Declared outcomes, checked by set equality."""
 
     halts: tuple[ExpectedHalt, ...] = ()
-    alerts: tuple[str, ...] = ()
+    alerts: tuple[str, ...] = ()  # kinds
+    denials: tuple[str, ...] = ()  # codes of orders that risk refused
 
 
 class Mission(Part, frozen=True, kw_only=True):
@@ -66,6 +73,8 @@ class Mission(Part, frozen=True, kw_only=True):
     seed: Annotated[int, Meta(ge=0)]
     phases: tuple[AnySpec, ...]
     criteria: tuple[Criterion, ...]
+    abort: tuple[str, ...] = ()
+    start: Start | None = None
     expect: Expected = Expected()
 
     def of(self, kind: type[P]) -> tuple[P, ...]:
@@ -138,14 +147,20 @@ def _fields(data: dict[str, Any], kind: Any, prefix: str) -> list[str]:
             mistakes += [f"{prefix}{key} is missing"] if field.required else []
         elif kind is Mission and key == "phases":
             continue  # each role has fields of its own
-        elif isinstance(field.type, type) and issubclass(field.type, Part) and isinstance(data[key], dict):
-            mistakes += _fields(data[key], field.type, f"{prefix}{key}.")
+        elif (part := _part(field.type)) is not None and isinstance(data[key], dict):
+            mistakes += _fields(data[key], part, f"{prefix}{key}.")
         else:
             try:
                 msgspec.convert(data[key], field.type)
             except msgspec.ValidationError as error:
                 mistakes.append(f"{prefix}{key}: {error}")
     return mistakes
+
+
+def _part(kind: Any) -> type[Part] | None:
+    """The table that a field's type is, whether or not it may be left out; None for any other type."""
+    kinds = [each for each in getattr(kind, "__args__", (kind,)) if each is not type(None)]
+    return kinds[0] if len(kinds) == 1 and isinstance(kinds[0], type) and issubclass(kinds[0], Part) else None
 
 
 def _phases(tables: object) -> list[str]:
@@ -169,15 +184,24 @@ def _phase(table: object, prefix: str) -> list[str]:
     if mistakes:
         return mistakes
     spec = msgspec.convert(table, ROLES[role])
-    own_words = tuple(spec.mistakes())
+    own_words = tuple(_own(spec))
     mistakes = [f"{prefix}{words}" for words in own_words]
     for which in ("quick", "full"):
         changes = getattr(spec, which)
         found = _fields({**own, **changes}, ROLES[role], f"{prefix}{which}.") if changes else []
         if changes and not found:
-            found = [f"{prefix}{which}.{words}" for words in varied(spec, changes).mistakes() if words not in own_words]
+            found = [f"{prefix}{which}.{words}" for words in _own(varied(spec, changes)) if words not in own_words]
         mistakes += found
     return mistakes
+
+
+def _own(spec: Spec) -> Iterator[str]:
+    """What is wrong within a phase that types do not show."""
+    found = tuple(spec.mistakes())
+    yield from found
+    yield from thresholds.mistakes(spec)
+    if not found:  # a phase that is wrong has no plan to hold its conditions against
+        yield from abort.mistakes(spec.abort, (spec,))
 
 
 def _meaning(mission: Mission) -> list[str]:
@@ -187,6 +211,8 @@ def _meaning(mission: Mission) -> list[str]:
     mistakes += [f"criteria: {UnknownName('criterion', c.id, known)}" for c in mission.criteria if c.id not in known]
     if not mission.criteria:
         mistakes.append("criteria: a mission without a criterion proves nothing")
+    mistakes += abort.mistakes(mission.abort, mission.phases)
+    mistakes += _start(mission)
     names = [step.name for phase in mission.phases for step in phase.plan()]
     mistakes += [f"phases: two are called {name!r}; give one a name" for name in _repeated(names)]
     calibrated: dict[str, int] = {}
@@ -198,7 +224,25 @@ def _meaning(mission: Mission) -> list[str]:
                 mistakes.append(f"phases[{place}].mix: no calibration of {phase.mix!r} comes before it")
             elif calibrated[phase.mix] > phase.connections:
                 mistakes.append(f"phases[{place}].connections: fewer than the calibration's concurrency")
+        elif isinstance(phase, Load) and phase.unit == "share" and phase.mix not in calibrated:
+            mistakes.append(f"phases[{place}].unit: no calibration of {phase.mix!r} comes before it")
     return mistakes
+
+
+def _start(mission: Mission) -> Iterator[str]:
+    """A starting state needs a replay to begin, symbols of it, and a criterion, so that one that is missed shows."""
+    if mission.start is None:
+        return
+    replays = [phase for phase in mission.phases if isinstance(phase, Storm | KillSwitch | ReverseStress)]
+    if not replays:
+        yield "start: no phase of the mission replays a day (storm, kill-switch, reverse-stress)"
+    if "start-state" not in {criterion.id for criterion in mission.criteria}:
+        yield "start: name the criterion 'start-state', which says whether it was reached"
+    for phase in mission.of(Storm):
+        if phase.lead_s < START_LEAD_S:
+            yield f"start: {phase.title} needs a lead_s of {START_LEAD_S:g} at least to take it before its window"
+    known = [{each.symbol for each in scenario_file.load(phase.scenario).instruments} for phase in replays]
+    yield from mission.start.mistakes(tuple(sorted(set.intersection(*known)) if known else ()))
 
 
 def _halts(mission: Mission) -> list[str]:

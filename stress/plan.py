@@ -26,6 +26,7 @@ class MissionPlan(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     seed: int
     quick: bool
+    full: bool
     phases: tuple[PhasePlan, ...]
     seconds: float
     disk_mb: float
@@ -52,6 +53,7 @@ def plan(mission: Mission, options: Options) -> MissionPlan:
         title=mission.title,
         seed=mission.seed if options.seed is None else options.seed,
         quick=options.quick,
+        full=options.full,
         phases=found,
         seconds=round(seconds, 1),
         disk_mb=round(seconds * _DISK_MB_PER_S, 1),

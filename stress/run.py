@@ -1,16 +1,21 @@
 """One run of a mission: its fleet, its history, and what every phase needs of both."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from engines.fleet.status import EngineHealth, Event
+from engines.fleet.status import EngineHealth, Event, FleetStatus
 from engines.wire import manifest as manifest_files
+from engines.wire import scenario_file
+from engines.wire.bundle import INDEX
+from engines.wire.bus import Bus
 from engines.wire.errors import NautilusError
 from engines.wire.manifest import Manifest
 from engines.wire.messages import TOPICS
 from reports import records
+from stress import baseline
 from stress.fleet import MissionFleet
 from stress.history.journal import History
 from stress.history.stamp import stamp
@@ -20,7 +25,7 @@ from stress.load.result import LoadResult, LoadSecond
 from stress.mission import Mission
 from stress.options import Options
 from stress.plan import steps
-from stress.progress import Listener, Progress
+from stress.progress import FaultNote, Light, Listener, Price, Progress
 from stress.settle import Taken
 from stress.targets import second_records
 
@@ -50,10 +55,15 @@ class Run:
         self.capacity: dict[str, float] = {}
         self.taken = Taken()
         self.began = time.monotonic()
+        self.on_edge: Callable[[], None] | None = None  # a phase begins or ends
         self._on_progress = on_progress
+        self._live = options.live
+        self._restarts: dict[str, int] = {}  # of an attached fleet's engines, before the mission
+        self._base: dict[baseline.Key, records.Ledger] = {}
         self._total = sum(step.seconds for step in steps(self.mission))
         self._loading = self._looked = False
         self._stop = asyncio.Event()
+        self._phase = "boot"
 
     def interrupt(self) -> bool:
         """End the load under way, so that what it measured is recorded.  False: there is none to end."""
@@ -70,9 +80,21 @@ class Run:
         """Every (bus, topic, consumer) that the ledger must hold."""
         return [(TOPICS[topic], topic, m.name) for m in cls.manifests() for topic in m.consumes]
 
+    @classmethod
+    def publishers(cls) -> dict[str, list[str]]:
+        """The engines that declare to publish each topic."""
+        found: dict[str, list[str]] = {}
+        for manifest in cls.manifests():
+            for topic in manifest.publishes:
+                found.setdefault(topic, []).append(manifest.name)
+        return found
+
     # ---------------------------------------------------------------------------------------------- boot
     async def boot(self) -> None:
-        """Bring the fleet up; raises when an engine does not become ready."""
+        """Bring the fleet up, or count from now on where it runs already; raises when an engine is not ready."""
+        if self.fleet.attached:
+            await self._attach()
+            return
         self.say("boot", "starting")
         began = time.monotonic()
         loop = asyncio.get_running_loop()
@@ -82,17 +104,33 @@ class Run:
 
         status = await asyncio.to_thread(self.fleet.up, booted)
         seconds = time.monotonic() - began
-        for engine in status.wanted:
-            if engine.boot_s is not None and engine.pid is not None:
-                self.add(
-                    records.Boot(**stamp(), engine=engine.name, port=engine.port, ready_s=engine.boot_s, pid=engine.pid)
-                )
+        self._boots(status)
         self.add(records.FleetBoot(**stamp(), seconds=seconds, engines=len(status.wanted)))
         if not status.healthy:
             bad = ", ".join(f"{e.name} {e.state} ({e.cause})" for e in status.wanted if e.state != "ready")
             raise NautilusError(
                 "The fleet did not become ready.", bad, "Read the logs in the run folder: logs/<engine>.log"
             )
+
+    async def _attach(self) -> None:
+        self.say("boot", f"attaching to {self.fleet.name}")
+        status = await asyncio.to_thread(self.fleet.up, lambda _event: None)
+        self._boots(status)
+        self._restarts = {engine.name: engine.restarts for engine in status.wanted}
+        buses: dict[str, Bus] = {bus.name: self.fleet.bus(bus.name) for bus in status.buses}
+        try:
+            self._base = await baseline.begin(buses, self.manifests(), self.taken)
+        finally:
+            for bus in buses.values():
+                await bus.close()
+
+    def _boots(self, status: FleetStatus) -> None:
+        """Each engine's own boot and its process, whoever had it started."""
+        for engine in status.wanted:
+            if engine.boot_s is not None and engine.pid is not None:
+                self.add(
+                    records.Boot(**stamp(), engine=engine.name, port=engine.port, ready_s=engine.boot_s, pid=engine.pid)
+                )
 
     def _booted(self, event: Event) -> None:
         if event.kind == "unit":
@@ -109,7 +147,7 @@ class Run:
                     self.add(record)
             done = sum(counts.done for counts in line.targets.values())
             is_open = sum(counts.open for counts in line.targets.values())
-            self.say(line.phase, f"second {line.second}", done=done, connections=is_open)
+            self._tell(line.phase, f"second {line.second}", {"done": done, "connections": is_open}, load=line)
 
         self._loading = True
         try:
@@ -129,8 +167,21 @@ class Run:
 
     async def probe(self, phase: str, timeout_s: float = PROBE_S) -> None:
         """Ask every engine for its health once."""
-        self.keep(await asyncio.to_thread(self.fleet.health, timeout_s), phase, timeout_s)
-        self.say(phase, "health")
+        answers = await asyncio.to_thread(self.fleet.health, timeout_s)
+        self.keep(answers, phase, timeout_s)
+        lights = {answer.name: Light(answer.status, answer.response_ms) for answer in answers}
+        price = await asyncio.to_thread(self._price) if self._live else None
+        self._tell(phase, "health", {}, engines=lights, price=price)
+
+    def _price(self) -> Price | None:
+        """The first symbol with quotes of the replay under way; None: there is none yet, or nobody answers."""
+        with contextlib.suppress(NautilusError):
+            replay = self.fleet.get("marketdata", "/replay")
+            if replay["state"] == "running":
+                symbol = next(each for each in scenario_file.load(replay["scenario"]).symbols if each != INDEX)
+                quote = self.fleet.get("marketdata", f"/quote?symbol={symbol}")
+                return Price(symbol, quote["ts_ns"], (quote["bid"] + quote["ask"]) / 2)
+        return None
 
     def keep(self, answers: Iterable[EngineHealth], phase: str, timeout_s: float = PROBE_S) -> None:
         """Record what engines said of their health; who said nothing is given the whole time-out."""
@@ -146,7 +197,7 @@ class Run:
                     response_ms=report.response_ms if report.response_ms is not None else timeout_s * 1e3,
                     uptime_s=report.uptime_s,
                     pid=report.pid,
-                    restarts=report.restarts,
+                    restarts=max(0, report.restarts - self._restarts.get(report.name, 0)),
                     features=list(report.features),
                     checks=[records.Check(name=c.name, status=c.status, detail=c.detail) for c in report.checks],
                     error=report.error or None,
@@ -158,12 +209,36 @@ class Run:
         """A phase starts, or ends."""
         self._looked = self._looked and not measured
         self.add(records.Phase(**stamp(), name=name, event="start" if event == "start" else "end", measured=measured))
+        if self.on_edge is not None:
+            self.on_edge()
         self.say(name, event)
 
     def add(self, record: records.AnyRecord) -> None:
-        """Keep a record."""
+        """Keep a record; the ledger of an attached fleet counts since the mission began."""
+        if isinstance(record, records.Ledger) and (record.consumer, record.topic) in self._base:
+            record = baseline.since(record, self._base[record.consumer, record.topic])
         self.history.append(record)
+        if isinstance(record, records.Fault):
+            words = f"{record.kind} {record.target}"
+            self._tell("", f"{record.event} {words}", {}, fault=FaultNote(record.id, words, record.event))
 
     def say(self, phase: str, text: str, **facts: float | str) -> None:
         """Tell the operator."""
-        self._on_progress(Progress(phase, text, time.monotonic() - self.began, self._total, facts))
+        self._tell(phase, text, facts)
+
+    def _tell(
+        self,
+        phase: str,
+        text: str,
+        facts: dict[str, float | int | str],
+        *,
+        load: LoadSecond | None = None,
+        engines: dict[str, Light] | None = None,
+        fault: FaultNote | None = None,
+        price: Price | None = None,
+    ) -> None:
+        self._phase = phase or self._phase
+        done = time.monotonic() - self.began
+        self._on_progress(
+            Progress(self._phase, text, done, self._total, facts, load=load, engines=engines, fault=fault, price=price)
+        )

@@ -12,24 +12,36 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Literal
 
 import msgspec
 
+from engines.fleet import process
 from engines.wire.errors import NautilusError
 from engines.wire.version import VERSION
-from reports import records, runs, seal, signature, verify
+from reports import records, runs, signature
+from stress import thresholds, witness
+from stress.attached import attached
+from stress.claim import Holder, run_folder
+from stress.finish import finish
 from stress.fleet import MissionFleet
+from stress.guard import Guard
 from stress.history.journal import History
 from stress.history.samples import Sampler
 from stress.history.stamp import stamp
 from stress.host import host_record
 from stress.mission import Mission
 from stress.options import Options
+from stress.place import FLEET
 from stress.plan import plan
-from stress.progress import Listener, Progress
-from stress.roles import carry_out
+from stress.progress import Listener
+from stress.roles import carry_out, prepare
 from stress.run import Run
+from stress.running import Beacon, Running, me, utc_now
+
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends a mission early: Ctrl-C, a manager's word, a terminal that is gone."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -48,29 +60,30 @@ def run(mission: Mission, options: Options, on_progress: Listener) -> Outcome:
     """Run a mission to its end, or to the first Ctrl-C.
 
     Raises:
+        AttachRefused, FleetTaken: the fleet to attach to cannot be had.
         NautilusError: the fleet cannot start, or the record cannot be written.
         ReportError: the signing key of the environment is none.
     """
     key = signature.key_of()
-    now = datetime.datetime.now().astimezone()
-    run_id = f"{now:%Y%m%d_%H%M%S}_{mission.name}"
-    folder = (options.runs / run_id).absolute()
-    fleet = MissionFleet(folder / "fleet")
-    with History.open(folder) as history:
-        _begin(history, mission, options, run_id)
-        sampler = Sampler(folder, fleet.pids)
-        ended = asyncio.run(_drive(Run(mission, options, folder, fleet, history, on_progress), sampler))
-        history.append(ended)
-    with _undisturbed(on_progress):
-        fleet.keep_logs(folder / "logs")
-        runs.render(folder, with_plots=options.plots)
-        seal.seal(folder)
-        if key is not None:
-            signature.sign(folder, key)
-        checked = verify.verify(folder, key)
+    with (
+        run_folder(options.runs, f"{datetime.datetime.now().astimezone():%Y%m%d_%H%M%S}_{mission.name}") as folder,
+        _fleet(mission, options, folder) as fleet,
+    ):
+        with History.open(folder) as history:
+            beacon = Beacon(folder, _state(mission, options, folder, fleet, history), on_progress)
+            _begin(history, mission, options, folder.name)
+            sampler = Sampler(folder, fleet.pids)
+            guard = Guard(mission.varied(quick=options.quick, full=options.full), fleet.pids, beacon)
+            going = Run(mission, options, folder, fleet, history, guard)
+            ended = asyncio.run(_drive(going, sampler, guard))
+            history.append(ended)
+        with _undisturbed(going):
+            fleet.keep_logs(folder / "logs")
+            checked = finish(folder, key, plots=options.plots)
+            beacon.close()
     document = msgspec.json.decode((folder / runs.RESULTS).read_bytes(), type=dict[str, object])
     return Outcome(
-        run_id=run_id,
+        run_id=folder.name,
         folder=folder,
         verdict=str(document["verdict"]),
         verified=checked.ok,
@@ -80,12 +93,40 @@ def run(mission: Mission, options: Options, on_progress: Listener) -> Outcome:
     )
 
 
+def _fleet(mission: Mission, options: Options, folder: Path) -> contextlib.AbstractContextManager[MissionFleet]:
+    """A fleet of the mission's own, or the one that it is to attach to."""
+    if options.attach is None:
+        return contextlib.nullcontext(MissionFleet(folder / FLEET))
+    return attached(options.attach, Holder(me(), str(folder), utc_now()), mission)
+
+
+def _state(mission: Mission, options: Options, folder: Path, fleet: MissionFleet, history: History) -> Running:
+    return Running(
+        run_id=folder.name,
+        mission=mission.name,
+        title=mission.title,
+        process=me(),
+        writer=process.identify(history.writer_pid),
+        boot=process.boot_id(),
+        begun=utc_now(),
+        phase="boot",
+        elapsed_s=0.0,
+        planned_s=plan(mission, options).seconds,
+        home=str(fleet.home),
+        fleet=fleet.name,
+        attached=fleet.attached,
+    )
+
+
 @contextlib.contextmanager
-def _undisturbed(on_progress: Listener) -> Iterator[None]:
+def _undisturbed(going: Run) -> Iterator[None]:
     """Ctrl-C waits until the run is sealed: a few seconds, and nothing measured is lost."""
-    busy = Progress("report", "sealing and rendering", 1, 1)
-    on_progress(busy)
-    former = {number: signal.signal(number, lambda *_: on_progress(busy)) for number in (signal.SIGINT, signal.SIGTERM)}
+    going.say("close", "sealing and rendering")
+
+    def again(_number: int, _frame: FrameType | None) -> None:
+        going.say("close", "sealing and rendering; nothing measured is lost")
+
+    former = {number: signal.signal(number, again) for number in ENDS}
     try:
         yield
     finally:
@@ -104,10 +145,14 @@ def _begin(history: History, mission: Mission, options: Options, run_id: str) ->
             title=mission.title,
             seed=what.seed,
             quick=options.quick,
+            full=options.full,
             version=VERSION,
             argv=list(options.argv),
             engines=[manifest.name for manifest in Run.manifests()],
+            replaced={manifest.name: manifest.origin for manifest in Run.manifests() if manifest.origin},
+            publishers=Run.publishers(),
             criteria=[records.CriterionTarget(id=c.id, target=c.target) for c in mission.criteria],
+            thresholds=thresholds.declared(mission.varied(quick=options.quick, full=options.full).phases),
             plan=msgspec.to_builtins(mission),
             expect=records.Expect(
                 halts=[
@@ -120,6 +165,7 @@ def _begin(history: History, mission: Mission, options: Options, run_id: str) ->
                     for halt in mission.expect.halts
                 ],
                 alerts=list(mission.expect.alerts),
+                denials=list(mission.expect.denials),
                 ledger=[
                     records.LedgerKey(bus=bus, topic=topic, consumer=consumer)
                     for bus, topic, consumer in Run.consumers()
@@ -130,7 +176,7 @@ def _begin(history: History, mission: Mission, options: Options, run_id: str) ->
     history.append(host_record())
 
 
-async def _drive(going: Run, sampler: Sampler) -> records.End:
+async def _drive(going: Run, sampler: Sampler, guard: Guard) -> records.End:
     """All phases; whatever ends them, the fleet is stopped."""
     loop = asyncio.get_running_loop()
     main = asyncio.current_task()
@@ -146,19 +192,30 @@ async def _drive(going: Run, sampler: Sampler) -> records.End:
         if not going.interrupt() and main is not None:
             main.cancel()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupt)
-    status: Literal["complete", "interrupted", "failed"] = "complete"
+    def abort(held: records.Abort) -> None:
+        going.add(held)
+        going.say("stopping", f"aborted: {guard.words}")
+        if not going.interrupt() and main is not None:
+            main.cancel()
+
+    guard.on_abort = abort
+    for number in ENDS:
+        if signal.getsignal(number) is not signal.SIG_IGN or number == signal.SIGINT:  # nohup ignores a hang-up
+            loop.add_signal_handler(number, interrupt)
+    status: Literal["complete", "interrupted", "failed", "aborted"] = "complete"
     reason, sampling = "", False
     try:
+        await prepare(going)
         await going.boot()
         sampler.start()
         sampling = True
+        going.on_edge = sampler.edge
         for phase in going.mission.phases:
             await carry_out(going, phase)
         await going.last_look()
+        await witness.testify(going)
     except asyncio.CancelledError:
-        status, reason = "interrupted", "interrupted by the operator"
+        status, reason = ("aborted", guard.words) if guard.held else ("interrupted", "interrupted by the operator")
     except NautilusError as error:
         status, reason = "failed", str(error)
     finally:
@@ -166,5 +223,6 @@ async def _drive(going: Run, sampler: Sampler) -> records.End:
             main.uncancel()
         if sampling:
             sampler.close()
-        await asyncio.to_thread(going.fleet.down, now=hurry.is_set() or status != "complete")
+        going.say("close", "leaving the fleet as it was" if going.fleet.attached else "stopping the fleet")
+        await asyncio.to_thread(going.fleet.down, now=hurry.is_set() or status not in ("complete", "aborted"))
     return records.End(**stamp(), status=status, reason=reason)

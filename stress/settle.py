@@ -1,6 +1,7 @@
 """After the tape: wait until every message is consumed, then account for each of them, and collect the latencies."""
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,14 +12,17 @@ from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogWriter
 
 from engines.wire.bus import START, Bus, Counts, Entry, Ledger, parse_id
+from engines.wire.errors import MessageError
 from engines.wire.manifest import Manifest
-from engines.wire.messages import TOPICS, Fill, Halt, Order, RiskAlert, decode
+from engines.wire.messages import TOPICS, Denied, Envelope, Fill, Halt, Order, RiskAlert, decode
 from reports import records
+from stress.checks.evidence import Mark
 from stress.history.stamp import stamp
 
 Buses = Mapping[str, Bus]
-_PAGE = 2000
+_PAGE = 250  # entries of a topic: a batch of ticks may hold a hundred kilobytes
 _POLL_S = 0.25
+HIGHEST_US = 60_000_000
 
 
 class Taken:
@@ -26,6 +30,7 @@ class Taken:
 
     def __init__(self) -> None:
         self.last: dict[str, str] = {}
+        self.mark = Mark()  # where the invariants' evidence begins
         self.seen = Counter[str]()
         self.seconds = 0.0
 
@@ -34,6 +39,14 @@ class Taken:
         found = await entries_after(bus, topic, self.last.get(topic, START))
         if found:
             self.last[topic] = found[-1].id
+        return found
+
+    async def messages(self, bus: Bus, topic: str) -> list[Envelope]:
+        """The same, decoded; what nobody can decode is a fault's, and lies in the dead letters of whoever read it."""
+        found = []
+        for entry in await self.new(bus, topic):
+            with contextlib.suppress(MessageError):
+                found.append(decode(*entry))
         return found
 
 
@@ -99,12 +112,16 @@ async def entries_after(bus: Bus, topic: str, cursor: str) -> list[Entry]:
     return found
 
 
-async def outcomes(main: Bus, taken: Taken) -> list[records.AnyRecord]:
-    """Halts and alerts since the last account, and that somebody has listened for them since the first."""
-    halts = [decode(*entry) for entry in await taken.new(main, "halts")]
-    alerts = [decode(*entry) for entry in await taken.new(main, "risk-alerts")]
-    taken.seen.update(halts=len(halts), alerts=len(alerts))
-    made: list[records.AnyRecord] = []
+async def outcomes(main: Bus, phase: str, taken: Taken) -> list[records.AnyRecord]:
+    """Halts, alerts and refused orders since the last account, and that somebody has listened since the first."""
+    halts = await taken.messages(main, "halts")
+    alerts = await taken.messages(main, "risk-alerts")
+    events = await taken.messages(main, "order-events")
+    denied = Counter(message.body.code for message in events if isinstance(message.body, Denied))
+    taken.seen.update(halts=len(halts), alerts=len(alerts), denials=denied.total())
+    made: list[records.AnyRecord] = [
+        records.Denial(**stamp(), phase=phase, code=code, count=count) for code, count in denied.items()
+    ]
     for message in halts:
         body = message.body
         if isinstance(body, Halt):
@@ -130,30 +147,37 @@ async def outcomes(main: Bus, taken: Taken) -> list[records.AnyRecord]:
             )
     made.append(records.Observer(**stamp(), subject="halts", seen=taken.seen["halts"]))
     made.append(records.Observer(**stamp(), subject="alerts", seen=taken.seen["alerts"]))
+    made.append(records.Observer(**stamp(), subject="denials", seen=taken.seen["denials"]))
     return made
 
 
 async def order_to_fill(main: Bus, trace: str, taken: Taken) -> HdrHistogram:
     """Microseconds from an order's sending to each of its fills' sending: orders of a trace since the last account."""
     sent: dict[str, int] = {}
-    for entry in await taken.new(main, "orders"):
-        message = decode(*entry)
+    for message in await taken.messages(main, "orders"):
         if isinstance(message.body, Order) and message.header.trace == trace:
             sent[message.body.order_id] = message.header.mono_sent
-    histogram = HdrHistogram(1, 60_000_000, 3)
-    for entry in await taken.new(main, "fills"):
-        message = decode(*entry)
+    histogram = HdrHistogram(1, HIGHEST_US, 3)
+    for message in await taken.messages(main, "fills"):
         if isinstance(message.body, Fill) and message.body.order_id in sent:
             took = (message.header.mono_sent - sent[message.body.order_id]) // 1000
-            histogram.record_value(min(60_000_000, max(1, took)))
+            histogram.record_value(min(HIGHEST_US, max(1, took)))
     return histogram
 
 
 def hop(folder: Path, phase: str, name: str, histogram: HdrHistogram) -> records.Hop | None:
     """Write one hop's latencies as a one-interval HDR log; None when nothing was measured."""
-    if histogram.get_total_count() == 0:
+    count = histogram.get_total_count()
+    if count == 0:
         return None
-    path = folder / "latency" / f"{phase}.hop-{name}.hlog"
+    return records.Hop(
+        **stamp(), phase=phase, name=name, hlog=log(folder, f"{phase}.hop-{name}", histogram), count=count
+    )
+
+
+def log(folder: Path, name: str, histogram: HdrHistogram) -> str:
+    """Write latencies as an HDR log of one interval; its path within the run folder."""
+    path = folder / "latency" / f"{name}.hlog"
     path.parent.mkdir(exist_ok=True)
     now_ms = time.time() * 1000
     with path.open("w", encoding="ascii") as file:
@@ -164,5 +188,4 @@ def hop(folder: Path, phase: str, name: str, histogram: HdrHistogram) -> records
         histogram.set_start_time_stamp(now_ms)
         histogram.set_end_time_stamp(now_ms)
         writer.output_interval_histogram(histogram, max_value_unit_ratio=1000.0)
-    count = histogram.get_total_count()
-    return records.Hop(**stamp(), phase=phase, name=name, hlog=path.relative_to(folder).as_posix(), count=count)
+    return path.relative_to(folder).as_posix()

@@ -18,7 +18,7 @@ from engines.backend.config import Grouping
 from engines.backend.model import Recorded, restore
 from engines.kit.engine import Engine
 from engines.kit.processor import Processor
-from engines.kit.store import Batch, Position, Row, Store, StoreError, TickRows
+from engines.kit.store import Batch, Position, Row, Store, StoreDamaged, StoreError, TickRows
 from engines.wire.bus import START, Bus, Commit, DeadLetter, Entry, Ledger, parse_id
 from engines.wire.errors import BusError, MessageError
 from engines.wire.messages import Envelope, Trades, decode, decode_header
@@ -93,9 +93,6 @@ class Recorder(Processor[Recorded]):
             saved = await self._main.claim(self.engine.name)
             self.epoch = saved.epoch
             position = await self._in_thread(self._claim_store)
-            if not self._restored:
-                self.state = await self._in_thread(self._restore)
-                self._restored = True
             self.pending, self.failure = Pending(), None
             self.ledger = msgspec.msgpack.decode(position.ledger, type=Ledger) if position.ledger else Ledger()
             self.positions = {topic: position.cursors.get(topic, START) for topic in self._topics}
@@ -214,11 +211,22 @@ class Recorder(Processor[Recorded]):
     def _claim_store(self) -> Position:
         if isinstance(self.failure, BusError):
             self.store.close()  # after a failed write DuckDB may refuse everything until the file is opened again
-        self.store.open()
-        return self.store.claim(self.epoch)
+        try:
+            return self._opened()
+        except StoreDamaged as error:
+            aside = self.store.set_aside()
+            log.error("%s  It is set aside as %s; what the streams still hold is recorded anew.", error, aside.name)
+            self._restored = False
+            return self._opened()
 
-    def _restore(self) -> Recorded:
-        return restore(self.store.counts(), self.store.messages("sessions"))
+    def _opened(self) -> Position:
+        """The store's position; the picture of it is made once."""
+        self.store.open()
+        position = self.store.claim(self.epoch)
+        if not self._restored:
+            self.state = restore(self.store.counts(), self.store.messages("sessions"))
+            self._restored = True
+        return position
 
     async def _in_thread(self, function: Callable[[], T]) -> T:
         """Run on the recorder's thread.  StoreError becomes a plain BusError, which consumers try again."""

@@ -16,6 +16,7 @@ from litestar.params import FromQuery, QueryParameter
 from engines.backend.config import CONFIG
 from engines.backend.model import Recorded, Summary, TapeRow, TopicCount, last_trades, run_rows, step, summary
 from engines.backend.recorder import Recorder
+from engines.kit import damage
 from engines.kit.engine import Engine, Source
 from engines.kit.runtime import Runtime
 from engines.kit.store import FILE, Store, read_messages
@@ -167,10 +168,10 @@ def checks(runtime: Runtime[Recorded]) -> Sequence[Check]:
         status: Literal["ok", "warn", "fail"]
         status = "fail" if lag > CONFIG.lag_fail_s else "warn" if lag > CONFIG.lag_warn_s else "ok"
         recording = Check("recorder", status, f"{len(unit.pending)} messages wait, {lag:.2f} s; {_last(runtime, unit)}")
-    held = Check(
-        "store", "warn" if size > CONFIG.size_warn else "ok", f"{size / 2**20:.1f} MB in {unit.store.file.name}"
-    )
-    return [recording, held]
+    aside = damage.aside(unit.store.file)
+    words = f"{size / 2**20:.1f} MB in {unit.store.file.name}"
+    words += f"; damaged and set aside: {', '.join(aside)}; what the streams no longer held is only there" * bool(aside)
+    return [recording, Check("store", "warn" if size > CONFIG.size_warn or aside else "ok", words)]
 
 
 def _last(runtime: Runtime[Recorded], unit: Recorder) -> str:

@@ -141,6 +141,7 @@ class Reporter:
             lag=pulse.lag if pulse is not None else 0,
             crash=self.crashes.get(record.name, ""),
             foreign=unit.manifest.health if unit.manifest.foreign else None,
+            origin=unit.manifest.origin,
         )
 
     def _rss(self, pid: int) -> float | None:

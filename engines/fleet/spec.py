@@ -36,6 +36,7 @@ class FleetSpec(msgspec.Struct, frozen=True, kw_only=True):
     rules: Rules = Rules()
     listen: str = ""  # HOST:PORT of the control protocol over TCP, beside the Unix socket
     notify: Notify = Notify()
+    drills: bool = False  # a mission's fleet: its engines play faults on themselves when asked
 
 
 def encode(spec: FleetSpec) -> bytes:

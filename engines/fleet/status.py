@@ -61,6 +61,7 @@ class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
     open_orders: int = 0  # that it knows of
     lag: int = 0  # batches read and not committed
     crash: str = ""  # folder of its last crash bundle
+    origin: str = ""  # folder of the project's engine that has taken the place of ours
 
 
 class Paths(msgspec.Struct, frozen=True, kw_only=True):

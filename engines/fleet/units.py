@@ -255,6 +255,7 @@ def declare(spec: FleetSpec, ground: Ground, launcher: Launcher) -> dict[str, Un
         token=ground.keys.token,
         beat_file=folders.beats,
         supervisor_pid=os.getpid(),
+        drills=spec.drills,
     )
     plan = Plan(settings, folders, spec.prefix, tuple(m.name for m in ground.manifests))
     units: dict[str, Unit] = {}

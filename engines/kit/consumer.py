@@ -37,13 +37,14 @@ class Unit(Protocol):
 
 
 Hold = Callable[[bool], Awaitable[None]]
+Do = Callable[[str], Awaitable[None]]
 
 
 class Consumer:
     """Reads what a unit consumes from both buses and lets it commit, until `stop` is set.
 
     `Fenced` ends it: a newer incarnation owns the engine's effects.  `hold`, where an engine sends orders, is what is
-    to be done when they are held back (True) and when they may leave again (False).
+    to be done when they are held back (True) and when they may leave again (False); `do`: what at a command, by name.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Consumer:
         stop: asyncio.Event,
         hold: Hold | None = None,
         stale_s: float = 30.0,
+        do: Do | None = None,
     ) -> None:
         self.feed = Feed([topic for topics in buses.values() for topic in topics], stale_s)
         self._unit = unit
@@ -64,10 +66,13 @@ class Consumer:
         self._held = False
         self._obeyed = False
         self._settled = asyncio.Event()
+        self._do = do
+        self._told: list[tuple[str, asyncio.Future[None]]] = []
         self._busy = False
         self._more: set[Bus] = set()  # the last read of these was full: they hold more
         self.cut = False  # from now on nothing is committed
         self.connected = False
+        self.refused = ""  # why the bus did not take the last commit; empty once it took one
         self.claimed = asyncio.Event()
 
     @property
@@ -96,19 +101,36 @@ class Consumer:
             self._queue.put_nowait((-1, []))
         await self._settled.wait()
 
+    async def command(self, name: str) -> None:
+        """Carry a command out before the next batch; returns when that is committed.  At least once: so it must be one
+        that may be carried out again.
+        """
+        if self._do is None:
+            return
+        done = asyncio.get_running_loop().create_future()
+        self._told.append((name, done))
+        if not self._queue.full():  # else a batch is about to wake the worker
+            self._queue.put_nowait((-1, []))
+        await done
+
     async def _claim(self) -> None:
         """Claim until the bus answers; from then on only what this claim reads is processed."""
+        why = ""
         while not self._stop.is_set():
             try:
                 await self._unit.claim()
                 await self._obey(again=True)
+                await self._carry_out()
             except BusError as error:
                 self.connected = False
+                self.refused = why = str(error)
                 log.warning("cannot claim: %s", error)
                 await asyncio.sleep(_PAUSE_S)
                 continue
             self._generation += 1
             self.connected = True
+            if self.refused == why:  # else a commit was refused: what it held is read again and will tell
+                self.refused = ""
             self.claimed.set()
             return
 
@@ -142,8 +164,10 @@ class Consumer:
             self._busy = True
             try:
                 await self._obey()
+                await self._carry_out()
                 if entries:
                     await self._unit.process(entries)
+                    self.refused = ""
             except (Poisoned, CommitUnknown) as error:
                 log.warning("starting again from the last commit: %s", error)
                 await self._claim()
@@ -151,10 +175,20 @@ class Consumer:
                 if type(error) is not BusError:
                     raise
                 log.warning("cannot commit: %s", error)
+                self.refused = str(error)
                 await asyncio.sleep(_PAUSE_S)
                 await self._claim()
             finally:
                 self._busy = False
+
+    async def _carry_out(self) -> None:
+        """The commands that wait; one whose commit fails waits on."""
+        while self._told and self._do is not None:
+            name, done = self._told[0]
+            await self._do(name)
+            self._told.pop(0)
+            if not done.done():  # who asked may have gone
+                done.set_result(None)
 
     async def _obey(self, *, again: bool = False) -> None:
         """Do what was last asked for; `again`: a claim brought back a state from before."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from litestar.handlers import HTTPRouteHandler, WebsocketRouteHandler
 
@@ -33,6 +33,19 @@ class LiveUnit(Unit, Protocol[S_co]):
         """The incarnation."""
 
 
+class Writer(Protocol):
+    """A store that tells before it writes."""
+
+    before_write: Callable[[], None]
+
+
+@runtime_checkable
+class Storing(Protocol):
+    """A unit whose effects are in a store of its own."""
+
+    store: Writer
+
+
 class UnitFactory(Protocol[S]):
     """Builds what commits an engine's effects."""
 
@@ -59,7 +72,9 @@ class Engine(Generic[S]):
     matter need; an observer may be replayed from an older one, its repeated outputs being suppressed.
     `hold`, for engines that send orders: told to hold them back (True) it withdraws the open ones and sends no more
     until it is told otherwise (False); like `step` it changes the state and returns what to publish.  `open_orders`:
-    how many it knows of that have not ended.  `acceleration`: what its heaviest kernel was last computed with.
+    how many it knows of that have not ended.  `commands`: what an operator's request (`runtime.command`) has it do
+    between two messages; like `hold` they change the state and return what to publish, and may be carried out twice.
+    `acceleration`: what its heaviest kernel was last computed with.
     """
 
     name: str
@@ -71,6 +86,7 @@ class Engine(Generic[S]):
     sources: Callable[[Runtime[S]], Sequence[Source]] = lambda _: ()
     checks: Callable[[Runtime[S]], Sequence[Check]] = lambda _: ()
     hold: Callable[[S, bool], Sequence[Body]] | None = None
+    commands: Mapping[str, Callable[[S], Sequence[Body]]] = field(default_factory=dict)
     open_orders: Callable[[S], int] = lambda _: 0
     features: Callable[[S], Sequence[str]] = lambda _: ()
     counters: Callable[[S], Mapping[str, int]] = lambda _: {}

@@ -1,4 +1,8 @@
-"""How long messages take to have their effect here: from the root tick's intended time to this engine's commit."""
+"""How long messages take to have their effect here, by their own stamps, up to this engine's commit.
+
+From the root tick's intended time, for every message; and from its sending, for the root ticks themselves: what is left
+of the first is the time until they were published.
+"""
 
 from collections.abc import Iterable
 
@@ -7,31 +11,38 @@ from hdrh.histogram import HdrHistogram
 from engines.wire.messages import Envelope
 
 HIGHEST_US = 60_000_000
-_MOST_KEYS = 64
+BUS = "bus"  # the stage from a root message's sending on
+_MOST_KEYS = 96
+
+Key = tuple[str, str, str]  # trace, topic, and BUS or nothing
 
 
 class Hops:
-    """HDR histograms in microseconds (1 us to 60 s, three digits), one per trace and input topic."""
+    """HDR histograms in microseconds (1 us to 60 s, three digits), by trace, input topic and stage."""
 
     def __init__(self) -> None:
-        self._by_key: dict[tuple[str, str], HdrHistogram] = {}
+        self._by_key: dict[Key, HdrHistogram] = {}
         self.last_message_ns = 0
 
     def record(self, envelopes: Iterable[Envelope], now_ns: int) -> None:
         """Count committed messages.  Those without an intended time are left out."""
         for envelope in envelopes:
             self.last_message_ns = now_ns
-            intended = envelope.header.mono_intended
-            if not intended:
+            header = envelope.header
+            if not header.mono_intended:
                 continue
-            key = (envelope.header.trace, envelope.topic)
-            histogram = self._by_key.get(key)
-            if histogram is None:
-                if len(self._by_key) >= _MOST_KEYS:
-                    self._by_key.pop(next(iter(self._by_key)))
-                histogram = self._by_key[key] = HdrHistogram(1, HIGHEST_US, 3)
-            histogram.record_value(min(HIGHEST_US, max(1, (now_ns - intended) // 1000)))
+            self._count((header.trace, envelope.topic, ""), now_ns - header.mono_intended)
+            if not header.cause:
+                self._count((header.trace, envelope.topic, BUS), now_ns - header.mono_sent)
 
     def encoded(self) -> dict[str, str]:
-        """`trace topic` -> the histogram in HdrHistogram's compressed base64 form."""
-        return {f"{trace} {topic}": h.encode().decode() for (trace, topic), h in self._by_key.items()}
+        """`trace topic` or `trace topic bus` -> the histogram in HdrHistogram's compressed base64 form."""
+        return {" ".join(filter(None, key)): h.encode().decode() for key, h in self._by_key.items()}
+
+    def _count(self, key: Key, took_ns: int) -> None:
+        histogram = self._by_key.get(key)
+        if histogram is None:
+            if len(self._by_key) >= _MOST_KEYS:
+                self._by_key.pop(next(iter(self._by_key)))
+            histogram = self._by_key[key] = HdrHistogram(1, HIGHEST_US, 3)
+        histogram.record_value(min(HIGHEST_US, max(1, took_ns // 1000)))

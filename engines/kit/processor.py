@@ -84,7 +84,19 @@ class Processor(Generic[S]):
         """
         if self.engine.hold is None:
             return
-        bodies = self.engine.hold(self.state, held)
+        await self._publish(self.engine.hold(self.state, held))
+
+    async def command(self, name: str) -> None:
+        """Have the engine carry out one of its commands, and commit that.
+
+        Raises:
+            KeyError: it has no such command.
+            Fenced, CommitUnknown, BusError: from the commit.
+        """
+        await self._publish(self.engine.commands[name](self.state))
+
+    async def _publish(self, bodies: Sequence[Body]) -> None:
+        """Commit the state and what no input has caused."""
         now = self._mono_ns()
         cause = Header(self.engine.name, self.epoch, 0, "", 0, "", 0, now, now)
         outputs = [self._stamp(body, cause, "", n) for n, body in enumerate(bodies)]

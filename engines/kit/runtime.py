@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
+from engines.kit.drill import Drills
 from engines.wire.bus import Bus
 from engines.wire.manifest import Manifest
 from engines.wire.settings import Settings
@@ -42,6 +43,8 @@ class Runtime(Generic[S]):
     halted: asyncio.Event
     mono_ns: Callable[[], int] = time.monotonic_ns
     started_ns: int = field(default_factory=time.monotonic_ns)
+    command: Callable[[str], Awaitable[None]] | None = None  # one of the engine's `commands`; returns once committed
+    drills: Drills | None = None  # of a fleet that was started for them
 
     @property
     def state(self) -> S:

@@ -21,8 +21,10 @@ from typing import Generic, TypeVar
 import uvicorn
 import uvloop
 
+from engines.kit import drill
 from engines.kit.consumer import Consumer
-from engines.kit.engine import Engine, LiveUnit
+from engines.kit.drill import Drills
+from engines.kit.engine import Engine, LiveUnit, Storing
 from engines.kit.leash import LOST, Leash
 from engines.kit.processor import Processor
 from engines.kit.runtime import Runtime
@@ -118,11 +120,14 @@ class _Process(Generic[S]):
         unit = build(self.engine, self.manifest.consumes, main, time.monotonic_ns)
         workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="worker")
         runtime = Runtime(self.manifest, self.settings, main, market, unit, workers, self.stop, self.halted)
+        runtime.drills = self._drills(unit)
         vitals = Vitals(self.engine, unit, runtime, VERSION)
         vitals.beat(EngineState.STARTING)
         consumer = self._consumer(unit, main, market)
         vitals.consumer = consumer
-        app = application(self.manifest.title, VERSION, self.engine.routes(runtime), vitals)
+        runtime.command = consumer.command
+        more = drill.routes(runtime.drills) if runtime.drills is not None else ()
+        app = application(self.manifest.title, VERSION, [*self.engine.routes(runtime), *more], vitals)
         exposed = self.settings.host not in _LOOPBACK
         front = Front(app, self.settings.token, _hosts(self.settings, self.manifest.port), exposed=exposed)
         vitals.front, front.alive = front, vitals.alive
@@ -151,9 +156,19 @@ class _Process(Generic[S]):
         vitals.beat(EngineState.STOPPED)
         return self.code
 
+    def _drills(self, unit: LiveUnit[S]) -> Drills | None:
+        """Where the fleet was started for them: drills, to which a unit with a store listens before it writes."""
+        if not self.settings.drills:
+            return None
+        drills = Drills(self.manifest.limits.memory_mb)
+        if isinstance(unit, Storing):
+            unit.store.before_write = drills.write
+        return drills
+
     def _consumer(self, unit: LiveUnit[S], main: Bus, market: Bus) -> Consumer:
         hold = unit.hold if isinstance(unit, Processor) and self.engine.hold is not None else None
-        return Consumer(unit, _by_bus(self.manifest.consumes, main, market), self.stop, hold, self.manifest.stale_s)
+        do = unit.command if isinstance(unit, Processor) else None
+        return Consumer(unit, _by_bus(self.manifest.consumes, main, market), self.stop, hold, self.manifest.stale_s, do)
 
     async def _consume(self, consumer: Consumer) -> None:
         try:

@@ -5,8 +5,7 @@ recording goes on can never disagree, whenever the process is killed.  Nobody el
 against readers.  Everyone else reads the Parquet files with a DuckDB of their own.
 """
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
@@ -15,6 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from engines.kit import damage, parquet
 from engines.wire.bus import START, DeadLetter, Entry, parse_id
 from engines.wire.errors import BusError, DataError, Fenced
 from engines.wire.messages import Envelope, Header, decode, encode_header
@@ -45,6 +45,10 @@ _cursors = msgspec.json.Decoder(dict[str, str])
 
 class StoreError(BusError):
     """The store cannot be opened or written; like a bus that does not answer, it is tried again."""
+
+
+class StoreDamaged(StoreError):
+    """The file is not what DuckDB wrote: it is set aside (`Store.set_aside`), since trying again cannot help."""
 
 
 class Row(NamedTuple):
@@ -110,24 +114,28 @@ class Store:
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        self.before_write: Callable[[], None] = (
+            _nothing  # raises OSError where a drill says that nothing can be written
+        )
         self._connection: DuckDBPyConnection | None = None
 
     def open(self) -> None:
         """Open the file, made when it is not there; nothing happens when it is open.
 
         Raises:
-            StoreError: another process holds it, or it cannot be read.
+            StoreError: another process holds it, or it cannot be read; StoreDamaged: nor ever again.
         """
         if self._connection is not None:
             return
         import duckdb
 
         try:
+            self.before_write()
             self.file.parent.mkdir(parents=True, exist_ok=True)
             connection = duckdb.connect(str(self.file), config=dict(_CONFIG))
             connection.execute(_SCHEMA)
         except (duckdb.Error, OSError) as error:
-            raise StoreError(f"The store {self.file.name} cannot be opened.", str(error).splitlines()[0]) from error
+            raise _failure(f"The store {self.file.name} cannot be opened.", error) from error
         self._connection = connection
 
     def close(self) -> None:
@@ -136,12 +144,21 @@ class Store:
             self._connection.close()
             self._connection = None
 
+    def set_aside(self) -> Path:
+        """Give a damaged file another name, and return it; the next `open` begins a new store.  Raises StoreError."""
+        self.close()
+        try:
+            return damage.set_aside(self.file)
+        except OSError as error:
+            raise StoreError(f"The damaged store {self.file.name} cannot be set aside.", str(error)) from error
+
     def claim(self, epoch: int) -> Position:
         """Start the incarnation `epoch`; older ones are fenced.
 
         Epochs only grow on one bus, so an epoch that is not above the stored one comes from a new bus: its streams
         begin anew, and so does reading.
         """
+        self._permitted()
         position = Position({}, b"")
         saved = self._ask("SELECT epoch, cursors, ledger FROM recorder")
         if not saved:
@@ -166,6 +183,7 @@ class Store:
 
         connection = self._opened()
         try:
+            self.before_write()
             connection.begin()
             try:
                 _move(connection, epoch, position)
@@ -174,8 +192,8 @@ class Store:
             except BaseException:
                 connection.rollback()
                 raise
-        except duckdb.Error as error:
-            raise StoreError("The store cannot be written.", str(error).splitlines()[0]) from error
+        except (duckdb.Error, OSError) as error:
+            raise _failure("The store cannot be written.", error) from error
 
     def dead_after(self, cursors: Mapping[str, str]) -> list[DeadLetter]:
         """Dead letters above `cursors`: recorded here, perhaps not yet on the bus."""
@@ -207,6 +225,7 @@ class Store:
 
         written = []
         try:
+            self.before_write()
             connection = self._opened().cursor()
             for table, key in (("messages", "topic"), ("trades", f"'{TICKS}'")):
                 counted = connection.execute(
@@ -216,8 +235,8 @@ class Store:
                 ).fetchall()
                 for topic, trace, rows in counted:
                     target = parquet_file(folder, topic, trace)
-                    if _parquet_rows(connection, target) != rows:
-                        _copy(connection, table, (topic, trace), target)
+                    if parquet.rows(connection, target) != rows:
+                        parquet.copy(connection, table, (topic, trace), target)
                         written.append(target)
         except (duckdb.Error, OSError) as error:
             raise StoreError(f"The run {run!r} cannot be exported.", str(error).splitlines()[0]) from error
@@ -225,8 +244,14 @@ class Store:
 
     def size(self) -> int:
         """Bytes of the file and its write-ahead log."""
-        files = (self.file, self.file.with_name(self.file.name + ".wal"))
+        files = (self.file, self.file.with_name(self.file.name + damage.LOG))
         return sum(file.stat().st_size for file in files if file.exists())
+
+    def _permitted(self) -> None:
+        try:
+            self.before_write()
+        except OSError as error:
+            raise _failure("The store cannot be written.", error) from error
 
     def _opened(self) -> "DuckDBPyConnection":
         if self._connection is None:
@@ -239,7 +264,16 @@ class Store:
         try:
             return self._opened().execute(sql, list(parameters)).fetchall()
         except duckdb.Error as error:
-            raise StoreError("The store cannot be read.", str(error).splitlines()[0]) from error
+            raise _failure("The store cannot be read.", error) from error
+
+
+def _failure(what: str, error: Exception) -> StoreError:
+    why = (str(error).splitlines() or [type(error).__name__])[0]
+    return (StoreDamaged if damage.is_damage(why) else StoreError)(what, why)
+
+
+def _nothing() -> None:
+    """Writing is not forbidden."""
 
 
 # ------------------------------------------------------------------------------------------------- Parquet
@@ -302,32 +336,6 @@ def _query(sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
 
     with duckdb.connect(":memory:") as connection:
         return connection.execute(sql, list(parameters)).fetchall()
-
-
-def _parquet_rows(connection: "DuckDBPyConnection", file: Path) -> int:
-    """Rows of a file, from its footer; -1 when there is none."""
-    if not file.exists():
-        return -1
-    found = connection.execute("SELECT num_rows FROM parquet_file_metadata(?)", [str(file)]).fetchone()
-    return int(found[0]) if found else -1
-
-
-def _copy(connection: "DuckDBPyConnection", table: str, key: tuple[str, str], target: Path) -> None:
-    """One Parquet file, whole or not at all."""
-    topic, trace = key
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    where = "topic = ? AND trace = ?" if table == "messages" else "trace = ?"
-    connection.execute(
-        f"COPY (SELECT * FROM {table} WHERE {where} ORDER BY rowid) TO '{_literal(draft)}' "  # noqa: S608 # quoted
-        "(FORMAT parquet, COMPRESSION zstd)",
-        [topic, trace] if table == "messages" else [trace],
-    )
-    draft.replace(target)
-
-
-def _literal(path: Path) -> str:
-    return str(path).replace("'", "''")
 
 
 # -------------------------------------------------------------------------------------------------- rows

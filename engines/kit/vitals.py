@@ -13,6 +13,7 @@ from engines.kit.consumer import Consumer
 from engines.kit.engine import Engine, LiveUnit
 from engines.kit.runtime import Runtime
 from engines.kit.service import Front, Metrics
+from engines.wire import clock
 from engines.wire.beat import Beats, Pulse
 from engines.wire.bus import Bus
 from engines.wire.errors import BusError
@@ -47,7 +48,7 @@ class Vitals(Generic[S]):
         self._failing = False
         self._checks: tuple[Check, ...] = ()
         self._joined = False  # both buses answered once
-        self._clock = ClockCheck(settings.state)
+        self._clock = ClockCheck(settings.state, clock.read if runtime.drills is None else runtime.drills.reading)
         self.warm_s: float | None = None  # what the engine's own warming took
         self.lost = False  # the supervisor is gone
         self._metrics: Metrics | None = None
@@ -111,6 +112,8 @@ class Vitals(Generic[S]):
         checks = [main, market, self._loop_check(), self._clock.check(), *([feed] if feed is not None else [])]
         if self.warm_s is not None:
             checks.append(Check("kernels", "ok", f"warm after {self.warm_s:.2f} s"))
+        if self.consumer is not None and self.consumer.refused:
+            checks.append(Check("commits", "fail", self.consumer.refused))
         checks += self._engine.checks(self._runtime)
         self._failing = any(check.status == "fail" for check in checks)
         age = (self._runtime.mono_ns() - began) / 1e9

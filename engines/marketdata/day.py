@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 
 from engines.marketdata.request import ReplayRequest
+from engines.marketdata.venue_state import CONFIG
 from engines.wire.messages import Fault, MeasuredWindow, Session
 from engines.wire.scenario import Scenario
 from engines.wire.session import CLOSE, OPEN, epoch_ns
@@ -29,6 +30,16 @@ class PinRow(msgspec.Struct, frozen=True):
     got: float
 
 
+class FindingRow(msgspec.Struct, frozen=True):
+    """What an overlay left in the rows: how many, of which symbol, in [start_ns, end_ns)."""
+
+    kind: str
+    symbol: str
+    start_ns: int
+    end_ns: int
+    count: int
+
+
 class Evidence(msgspec.Struct, frozen=True):
     """What was built.  `path`: (symbol, market ns, price of 1/10,000) once a minute and at each low."""
 
@@ -43,6 +54,7 @@ class Evidence(msgspec.Struct, frozen=True):
     faults: tuple[Fault, ...] = ()
     released: tuple[str, ...] = ()
     counterfactual: bool = False
+    findings: tuple[FindingRow, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +112,8 @@ class Day:
             multipliers=(1, *(round(instrument.multiplier) for instrument in scenario.instruments)),
             rules_asof=scenario.rules_asof.isoformat() if scenario.rules_asof else "",
             faults=self.evidence.faults,
+            latency_ns=CONFIG.latency_ns,
+            jitter_ns=CONFIG.jitter_ns,
         )
 
 
@@ -135,6 +149,7 @@ def evidence(tape: "Tape") -> Evidence:
         faults=tape.faults,
         released=tuple(f"{each.symbol} {each.pin}: {each.why}" for each in tape.released),
         counterfactual=tape.outlook.counterfactual,
+        findings=tuple(FindingRow(f.kind, f.symbol, f.start_ns, f.end_ns, f.count) for f in tape.findings),
     )
 
 

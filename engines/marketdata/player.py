@@ -18,6 +18,7 @@ from engines.marketdata.builder import build
 from engines.marketdata.config import ReplayConfig
 from engines.marketdata.day import Day
 from engines.marketdata.feeds.config import SCENARIO as FEEDS
+from engines.marketdata.lob import book
 from engines.marketdata.publisher import TOPICS, Item, Publisher, Retry, Sleep
 from engines.marketdata.replay import Replay, ReplayStatus
 from engines.marketdata.request import ReplayRequest, again
@@ -50,6 +51,7 @@ class Edge:
 
     build: Callable[[ReplayRequest], Awaitable[Day]] = build
     sleep: Sleep = asyncio.sleep
+    warm: Callable[[], None] = book.warm
 
 
 class Player:
@@ -145,7 +147,9 @@ class Player:
             if unfinished is not None:
                 status.replay, status.resumed = unfinished.replay, True
                 self._check_age(unfinished, runtime.mono_ns())
+            warming = asyncio.ensure_future(runtime.compute(self._edge.warm))
             day = await self._build(request)
+            await warming  # numba takes most of a second to load: no tick before it, so that no order waits for it
             if day is not None:
                 await self._play(runtime, publisher, day, unfinished)
             else:

@@ -11,7 +11,7 @@ import msgspec
 
 from engines.kit.runtime import Runtime
 from engines.marketdata.config import ReplayConfig
-from engines.marketdata.day import Day, PinRow
+from engines.marketdata.day import Day, FindingRow, PinRow
 from engines.marketdata.followers import Followers
 from engines.marketdata.publisher import TOPICS, Item, Publisher, Retry
 from engines.marketdata.schedule import Batch, SegmentName
@@ -52,6 +52,7 @@ class ReplayStatus(msgspec.Struct):
     stopped: bool = False
     released: tuple[str, ...] = ()  # pins that an overlay or an added halt released, and why
     counterfactual: bool = False
+    findings: tuple[FindingRow, ...] = ()  # what overlays left in the tape
     error: str = ""
 
 
@@ -103,6 +104,7 @@ class Replay(Generic[S]):
         status.state, status.window, status.pins = "running", day.window, day.evidence.pins
         status.digest, status.ticks = day.evidence.digest, day.evidence.trades
         status.released, status.counterfactual = day.evidence.released, day.evidence.counterfactual
+        status.findings = day.evidence.findings
         status.published = dict.fromkeys(TOPICS, 0)
 
     def _left(self, day: Day, batch: Batch, positions: Positions) -> list[Body]:

@@ -18,7 +18,6 @@ from engines.marketdata.replay import ReplayStatus
 from engines.marketdata.request import ReplayRequest
 from engines.marketdata.venue import Touch, Venue, step
 from engines.marketdata.venue_routes import routes as venue_routes
-from engines.marketdata.warming import warm
 from engines.wire import bundle, scenario_file
 from engines.wire.errors import DataError, UsageError
 from engines.wire.health import Check
@@ -130,7 +129,6 @@ def build(player: Player, desk: FeedDesk) -> Engine[Venue]:
         return [
             lambda: player.run(runtime),
             lambda: desk.run(lambda: player.publisher, runtime.compute, runtime.stop),
-            lambda: warm(runtime, lambda: player.status.state == "running"),
         ]
 
     def free() -> None:

@@ -7,7 +7,7 @@ from engines.wire import covariance, routing
 from engines.wire.covariance import Floats
 from engines.wire.health import Acceleration
 from engines.wire.routing import BASELINE, Choice, Table
-from engines.wire.settings import home
+from engines.wire.settings import from_env, home
 
 COMPILED = "numba"  # the other device that this engine implements, with the one thread that it has
 
@@ -50,5 +50,6 @@ class Covariance:
 
 @functools.cache
 def covariances() -> Covariance:
-    """This process's; the profile is read once."""
-    return Covariance(routing.load(home() / routing.FILE, (COMPILED,)))
+    """This process's; the profile is read once: that of the fleet's own home, else the user's."""
+    own = from_env().state.parent / routing.FILE
+    return Covariance(routing.load(own if own.is_file() else home() / routing.FILE, (COMPILED,)))

@@ -190,7 +190,8 @@ def _on_order(state: State, order: Order, ts_ns: int) -> list[Body]:
         return [Denied(order.order_id, order.symbol, denial.code, denial.detail)]
     state.tally.accepted += 1
     state.book.accept(order)
-    return [Accepted(order)]
+    marks = state.book.marks
+    return [Accepted(order, {symbol: marks[symbol] for symbol in state.book.symbols() if symbol in marks})]
 
 
 def decide(state: State, order: Order, ts_ns: int) -> Denial | None:

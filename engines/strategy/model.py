@@ -12,7 +12,7 @@ import msgspec
 
 from engines.strategy import rules
 from engines.strategy.config import CONFIG
-from engines.strategy.orders import Book, learn, next_id, send
+from engines.strategy.orders import Book, Tracked, learn, next_id, send
 from engines.wire.messages import (
     BarRow,
     Bars,
@@ -77,6 +77,7 @@ class Desk(msgspec.Struct):
     minutes: dict[str, list[int]] = {}  # closes of time bars, 1/10,000
     volumes: dict[str, list[int]] = {}  # closes of volume bars
     held: bool = False  # the operator has the open orders withdrawn and lets none leave
+    killed: bool = False  # the kill switch is on: orders are withdrawn, positions closed, until it is reset
     targets: dict[str, int] = {}  # `strategy/symbol` -> shares or contracts
     reasons: dict[str, str] = {}
     positions: dict[str, int] = {}  # `strategy/symbol`, from fills
@@ -95,7 +96,7 @@ def step(desk: Desk, envelope: Envelope) -> tuple[Desk, Sequence[Body]]:
     if replay is not None and replay < desk.replay:
         return desk, ()
     if replay is not None and replay > desk.replay:
-        desk = Desk(replay=replay, totals=desk.totals, held=desk.held)
+        desk = Desk(replay=replay, totals=desk.totals, held=desk.held, killed=desk.killed)
     desk.clock_ns = max(desk.clock_ns, envelope.header.ts_event)
     if isinstance(body, Bars):
         return desk, _bars(desk, body)
@@ -110,7 +111,7 @@ def step(desk: Desk, envelope: Envelope) -> tuple[Desk, Sequence[Body]]:
             desk.forecasts.setdefault(row.symbol, {})[row.model] = Forecast(row.ts_ns, row.value)
     else:
         _order_event(desk, body)
-        return desk, _recall(desk) if desk.held else ()
+        return desk, [*(_recall(desk) if desk.held or desk.killed else ()), *_flatten(desk)]
     return desk, ()
 
 
@@ -120,11 +121,45 @@ def hold(desk: Desk, held: bool) -> Sequence[Body]:
     return _recall(desk) if held else ()
 
 
+def kill(desk: Desk) -> Sequence[Body]:
+    """The kill switch: withdraw every open order, close every position at the market, open none until it is reset.
+
+    A leg whose order is still open is closed once that order has ended, one that is halted once it trades again.
+    """
+    desk.killed = True
+    return [*_recall(desk), *_flatten(desk)]
+
+
+def reset(desk: Desk) -> Sequence[Body]:
+    """Let the strategies trade again after `kill`."""
+    desk.killed = False
+    return ()
+
+
+def _flatten(desk: Desk) -> list[Body]:
+    """While the kill switch is on: what closes the positions that no order is about to change."""
+    if not desk.killed or desk.session is None or desk.closed:
+        return []
+    desk.targets = dict.fromkeys(desk.targets, 0)
+    held = [key for key, quantity in desk.positions.items() if quantity]
+    pairs = [(name, key.partition("/")[2]) for key in held for name in STRATEGIES if key.startswith(f"{name}/")]
+    return [order for name, symbol in pairs for order in _act(desk, desk.session, name, symbol, 0)]
+
+
+def _closes(desk: Desk, tracked: Tracked) -> bool:
+    """Whether an order is at the market and can only shrink its leg's position."""
+    order, left = tracked.order, tracked.order.quantity - tracked.filled
+    held = desk.positions.get(f"{order.strategy}/{order.symbol}", 0)
+    return order.limit is None and held * order.side < 0 and left <= abs(held)
+
+
 def _recall(desk: Desk) -> list[Body]:
     """Cancel what is open; an order that the risk engine has not answered yet is cancelled once it is accepted."""
     out: list[Body] = []
     for tracked in desk.book.open.values():
         if not tracked.cancel_sent and tracked.status != "pending" and tracked.owed is None:
+            if desk.killed and not desk.held and _closes(desk, tracked):
+                continue
             tracked.cancel_sent = True
             desk.totals.cancels += 1
             out.append(Cancel(tracked.order.order_id, tracked.order.strategy))
@@ -169,6 +204,7 @@ def _bars(desk: Desk, body: Bars) -> list[Body]:
         out += _signal(desk, "momentum" if row.kind == "time" else "reversion", row)
         due[row.symbol] = row.close
     out += _withdraw(desk)
+    out += _flatten(desk)
     session = desk.session
     if session is None or desk.closed:
         return out
@@ -188,8 +224,8 @@ def _signal(desk: Desk, strategy: StrategyName, row: BarRow) -> list[Body]:
     before = desk.targets.get(key, 0)
     held = (before > 0) - (before < 0)
     view = _view(desk, strategy, row.symbol, held)
-    if _late(desk, session):
-        view = rules.View(0, "the session is about to close")
+    if desk.killed or _late(desk, session):
+        view = rules.View(0, "the kill switch is on" if desk.killed else "the session is about to close")
     if view is None:
         return []
     desk.reasons[key] = view.reason
@@ -233,7 +269,7 @@ def _act(desk: Desk, session: Session, strategy: StrategyName, symbol: str, clos
         return []
     side: Side = 1 if gap > 0 else -1
     limit = None
-    if strategy == "reversion" and not _late(desk, session):
+    if strategy == "reversion" and not desk.killed and not _late(desk, session):
         tick = session.tick_sizes[session.symbols.index(symbol)]
         limit = close // tick * tick if side > 0 else -(-close // tick) * tick
     order = Order(next_id(desk.book, strategy, desk.replay), strategy, symbol, side, abs(gap), limit)

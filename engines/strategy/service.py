@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import msgspec
-from litestar import get
+from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromQuery, QueryParameter
 
@@ -13,10 +13,11 @@ from engines.kit.engine import Engine
 from engines.kit.runtime import Runtime
 from engines.strategy import daily
 from engines.strategy.config import CONFIG
-from engines.strategy.model import STRATEGIES, Desk, halted, hold, step
+from engines.strategy.model import STRATEGIES, Desk, halted, hold, kill, reset, step
 from engines.strategy.orders import Tracked
 from engines.strategy.reconcile import Reconciler
 from engines.wire import bundle
+from engines.wire.errors import UsageError
 from engines.wire.health import Check
 
 RECONCILER = Reconciler()  # one a process
@@ -49,6 +50,14 @@ class OrdersOut(msgspec.Struct, frozen=True):
     replay: int
     open: tuple[Tracked, ...]
     recent: tuple[Tracked, ...]
+
+
+class KillOut(msgspec.Struct, frozen=True):
+    """The kill switch after a command: what is still to be withdrawn and closed."""
+
+    killed: bool
+    open_orders: int
+    positions: int
 
 
 def strategies(desk: Desk) -> tuple[StrategyOut, ...]:
@@ -84,6 +93,21 @@ def _routes(runtime: Runtime[Desk]) -> Sequence[HTTPRouteHandler]:
         desk = runtime.state
         return OrdersOut(desk.replay, tuple(desk.book.open.values()), tuple(reversed(desk.book.recent)))
 
+    async def switched(command: str) -> KillOut:
+        if runtime.command is None:
+            raise UsageError("This engine's process takes no commands.", "", "Start it with the fleet.")
+        await runtime.command(command)
+        desk = runtime.state
+        return KillOut(desk.killed, len(desk.book.open), sum(bool(held) for held in desk.positions.values()))
+
+    @post("/kill", status_code=200, summary="Kill switch: withdraw all orders, close all positions, open none")
+    async def kill_switch() -> KillOut:
+        return await switched("kill")
+
+    @post("/kill/reset", status_code=200, summary="Let the strategies trade again")
+    async def kill_reset() -> KillOut:
+        return await switched("reset")
+
     @get("/signal", sync_to_thread=False, summary="Moving-average crossover on daily bars")
     def signal(
         symbol: FromQuery[str],
@@ -98,7 +122,7 @@ def _routes(runtime: Runtime[Desk]) -> Sequence[HTTPRouteHandler]:
     def zscore(symbol: FromQuery[str], bars: Span = 20, end: FromQuery[dt.date | None] = None) -> daily.Deviation:
         return daily.deviation(symbol, bars, end)
 
-    return [all_strategies, orders, signal, zscore]
+    return [all_strategies, orders, kill_switch, kill_reset, signal, zscore]
 
 
 def _checks(runtime: Runtime[Desk]) -> Sequence[Check]:
@@ -121,7 +145,12 @@ def _features(desk: Desk) -> Sequence[str]:
 
 
 def _counters(desk: Desk) -> Mapping[str, int]:
-    return {"replay": desk.replay, "open_orders": len(desk.book.open), **msgspec.structs.asdict(desk.totals)}
+    return {
+        "replay": desk.replay,
+        "killed": int(desk.killed),
+        "open_orders": len(desk.book.open),
+        **msgspec.structs.asdict(desk.totals),
+    }
 
 
 engine = Engine(
@@ -135,6 +164,7 @@ engine = Engine(
     counters=_counters,
     sources=lambda runtime: [lambda: RECONCILER.run(runtime)],
     hold=hold,
+    commands={"kill": kill, "reset": reset},
     open_orders=lambda desk: len(desk.book.open),
     data_sources=("bundled daily bars", "bars, vpin and predictions from the bus"),
 )

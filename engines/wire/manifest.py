@@ -1,7 +1,8 @@
 """Engine manifests: each folder `engines/<name>/` with an `engine.toml` is an engine; nothing else lists them.
 
 A project (`engines.wire.project`) adds its own: native ones in the same way in its folder `engines`, foreign ones (any
-command that answers HTTP) as tables `[engines.<name>]` of its `nautilus.toml`.
+command that answers HTTP) as tables `[engines.<name>]` of its `nautilus.toml`.  A native one with `replaces` takes one
+of ours' place: it goes by that engine's name, and what its own manifest does not say is as in that engine's.
 """
 
 import re
@@ -19,7 +20,8 @@ from engines.wire.health import HealthRule
 from engines.wire.messages import TOPICS
 
 ROOT = Path(__file__).resolve().parent.parent
-_NATIVE = ("name", "package", "consumes", "publishes", "preload", "orders", "stale_s")
+_NATIVE = ("name", "package", "consumes", "publishes", "preload", "orders", "stale_s", "replaces", "origin")
+_FOREIGN = ("command", "cwd", "env", "pass_env", "health", "stop", "package")
 NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 
@@ -74,6 +76,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     `boot_budget_s`: a boot that takes longer is told loudly; `boot_s`: one that takes longer has failed.
     `orders`: it may have open orders, so it is halted and drained before it is stopped, and restarted by an operator
     only without open ones.  `stale_s`: seconds without a tick that an open session allows before it is degraded.
+    `replaces`: the engine of ours whose place it takes, in a project's folder; its own `Engine` must have that name.
     With a `command` it is foreign: that command is run in `cwd`, with `env` and the variables named in `pass_env`
     (of the supervisor's environment and of `engines.wire.settings`) and no others but the usual few.  The words
     `{port}`, `{host}` and `{state}` of a command are filled in.
@@ -100,7 +103,9 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     pass_env: tuple[str, ...] = ()
     health: HealthRule = HealthRule()
     stop: StopRule = StopRule()
+    replaces: str = ""
     package: str = ""  # where its code is when that is not ours; set by `discover`
+    origin: str = ""  # the folder of an engine that replaces one of ours; set by `discover`
 
     @property
     def foreign(self) -> bool:
@@ -127,8 +132,8 @@ def discover(root: Path | None = None, *, project_of: Path | None = None) -> tup
         mistakes.append(f"{root or ROOT}: no folder holds an engine.toml")
     place = project_of or (project.find() if root is None else None)
     if place is not None:
-        own = _folders(place / project.ENGINES, mistakes)
-        found += [msgspec.structs.replace(each, package=each.name) for each in own]
+        own = _folders(place / project.ENGINES, mistakes, {each.name: each for each in found})
+        found = _together(found, own, mistakes)
         found += _foreign(place / project.FILE, mistakes)
     mistakes += _between(found)
     if mistakes:
@@ -163,9 +168,26 @@ def ranks(manifests: Sequence[Manifest]) -> tuple[tuple[Manifest, ...], ...]:
     return tuple(order)
 
 
-def _folders(root: Path, mistakes: list[str]) -> list[Manifest]:
-    read = [_read(path, mistakes) for path in sorted(root.glob("*/engine.toml"))]
+def _folders(root: Path, mistakes: list[str], ours: Mapping[str, Manifest] | None = None) -> list[Manifest]:
+    """The native engines under a folder; with `ours`, those that ship, it is a project's."""
+    read = [_read(path, mistakes, ours) for path in sorted(root.glob("*/engine.toml"))]
     return [manifest for manifest in read if manifest is not None]
+
+
+def _together(ours: Sequence[Manifest], own: Sequence[Manifest], mistakes: list[str]) -> list[Manifest]:
+    """Ours whose place nobody takes, and a project's own."""
+    taken: dict[str, str] = {}
+    kept = []
+    for each in own:
+        if each.replaces in taken:
+            mistakes.append(
+                f"{each.package}: replaces: {taken[each.replaces]} takes the place of {each.replaces} already"
+            )
+            continue
+        if each.replaces:
+            taken[each.replaces] = each.package
+        kept.append(each)
+    return [each for each in ours if each.name not in taken] + kept
 
 
 def _table(path: Path, where: str, mistakes: list[str]) -> dict[str, Any] | None:
@@ -226,18 +248,35 @@ def _completed(data: dict[str, Any], folder: Path) -> dict[str, Any]:
     return data
 
 
-def _read(path: Path, mistakes: list[str]) -> Manifest | None:
-    where = f"{path.parent.name}/{path.name}"
+def _read(path: Path, mistakes: list[str], ours: Mapping[str, Manifest] | None) -> Manifest | None:
+    where, folder = f"{path.parent.name}/{path.name}", path.parent.name
     data = _table(path, where, mistakes)
     if data is None:
         return None
     before = len(mistakes)
-    foreign = [key for key in ("command", "cwd", "env", "pass_env", "health", "stop", "package") if key in data]
-    mistakes += [f"{where}: {key}: only for a foreign engine, in nautilus.toml" for key in foreign]
+    mistakes += [f"{where}: {key}: only for a foreign engine, in nautilus.toml" for key in _FOREIGN if key in data]
+    if data.get("name") != folder:
+        mistakes.append(f"{where}: name is {data.get('name')!r}, the folder is {folder!r}")
+    if "origin" in data:
+        mistakes.append(f"{where}: origin: it is where the file lies, so it is not written there")
+    if "replaces" in data:
+        wrong = _replacing(data["replaces"], ours)
+        mistakes += [f"{where}: replaces: {text}" for text in wrong]
+        if wrong or ours is None:
+            return None  # what it would inherit is not known
+        name = data["replaces"]
+        data = {**msgspec.to_builtins(ours[name]), **data, "name": name, "origin": str(path.parent.absolute())}
     mistakes += [f"{where}: {text}" for text in _fields(data)]
-    if data.get("name") != path.parent.name:
-        mistakes.append(f"{where}: name is {data.get('name')!r}, the folder is {path.parent.name!r}")
-    return msgspec.convert(data, Manifest) if len(mistakes) == before else None
+    if len(mistakes) > before:
+        return None
+    return msgspec.convert({**data, "package": folder if ours is not None else ""}, Manifest)
+
+
+def _replacing(name: object, ours: Mapping[str, Manifest] | None) -> list[str]:
+    """What is wrong with taking that engine's place."""
+    if ours is None:
+        return ["only in the engines folder of a project"]
+    return [] if name in ours else [str(UnknownName("engine", str(name), ours))]
 
 
 def _fields(data: Mapping[str, Any]) -> list[str]:
@@ -290,7 +329,9 @@ def _between(found: Sequence[Manifest]) -> list[str]:
     ports: dict[int, str] = {}
     names = {m.name for m in found}
     twice = sorted(name for name in names if sum(m.name == name for m in found) > 1)
-    mistakes += [f"{name}: two engines have this name" for name in twice]
+    own = {m.name for m in found if m.package and not m.replaces}
+    hint = '; to take the place of ours, say replaces = "{}" in its engine.toml'
+    mistakes += [f"{name}: two engines have this name{hint.format(name) if name in own else ''}" for name in twice]
     for manifest in found:
         if manifest.port in ports:
             mistakes.append(f"{manifest.name}: port {manifest.port} is {ports[manifest.port]}'s")

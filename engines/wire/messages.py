@@ -82,6 +82,8 @@ class Session(Body, frozen=True):
     multipliers: tuple[int, ...] = ()  # per symbol, currency units per point
     rules_asof: str = ""  # ISO 8601 day of a what-if's rulebook; empty: the session's own day
     faults: tuple[Fault, ...] = ()
+    latency_ns: int | None = None  # market time that an order is on its way to the venue, and at most how much more
+    jitter_ns: int | None = None
 
 
 class Trades(Body, frozen=True):
@@ -279,10 +281,14 @@ class Replace(Body, frozen=True):
 
 
 class Accepted(Body, frozen=True):
-    """Risk lets an order through to the venue; it carries the order."""
+    """Risk lets an order through to the venue; it carries the order.
+
+    `marks`: at the check, by symbol: of the order's own, and of all that are held or on order.
+    """
 
     TOPIC: ClassVar[str] = "order-events"
     order: Order
+    marks: dict[str, int] = {}
 
 
 class Denied(Body, frozen=True):

@@ -29,6 +29,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     control_fd: int = -1  # read end of the supervisor's pipe: end of file means that it died
     supervisor_pid: int = 0
     zygote: bool = False  # this process was forked by the zygote
+    drills: bool = False  # a mission's fleet: engines play faults on themselves when asked, see engines.kit.drill
 
     def to_env(self) -> dict[str, str]:
         """The variables that `from_env` reads back."""
@@ -44,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "NAUTILUS_CONTROL_FD": str(self.control_fd),
             "NAUTILUS_SUPERVISOR_PID": str(self.supervisor_pid),
             "NAUTILUS_ZYGOTE": "1" if self.zygote else "0",
+            "NAUTILUS_DRILLS": "1" if self.drills else "0",
         }
         if self.beat_file is not None:
             env["NAUTILUS_BEAT_FILE"] = str(self.beat_file)
@@ -84,6 +86,7 @@ def from_env(env: Mapping[str, str] = os.environ) -> Settings:
         control_fd=_integer(env, "NAUTILUS_CONTROL_FD", -1),
         supervisor_pid=_integer(env, "NAUTILUS_SUPERVISOR_PID", 0),
         zygote=env.get("NAUTILUS_ZYGOTE", "0") == "1",
+        drills=env.get("NAUTILUS_DRILLS", "0") == "1",
     )
 
 

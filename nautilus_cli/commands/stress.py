@@ -8,9 +8,11 @@ from typing import Annotated
 import msgspec
 import typer
 
+from engines.wire.settings import DEFAULT_FLEET
 from nautilus_cli import flags
+from nautilus_cli.commands import stress_control
 from nautilus_cli.console import Console
-from nautilus_cli.mission_run import fly
+from nautilus_cli.mission_run import After, fly, without_targets
 from nautilus_cli.table import Column, Table
 from stress import mission as missions
 from stress.mission import Mission
@@ -24,11 +26,21 @@ app = typer.Typer(
 
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be done, for how long, and stop there.")]
 Quick = Annotated[bool, typer.Option("--quick", help="Shorter phases: a look, not a measurement to compare.")]
+Full = Annotated[bool, typer.Option("--full", help="Longer phases, in real time where there is a tape: hours.")]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, metavar="N", help="Instead of the mission's own seed.")]
 NoPlots = Annotated[bool, typer.Option("--no-plots", help="Draw no plots.")]
 ExitZero = Annotated[
     bool,
     typer.Option("--exit-zero", help="End 0 once the run is sealed and its report verifies, whatever the verdict."),
+]
+Attach = Annotated[
+    bool, typer.Option("--attach", help="Fly against your running fleet instead of a private one; it stays up.")
+]
+Notify = Annotated[
+    str | None,
+    typer.Option(
+        "--notify", metavar="TARGET", help="Tell a URL or a command of a verdict below ACHIEVED: it gets the document."
+    ),
 ]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A mission's TOML file.")]
 Command = Callable[..., None]
@@ -69,17 +81,21 @@ def run(  # noqa: PLR0913 - one parameter a flag: Typer reads the signature
     file: File,
     dry_run: DryRun = False,
     quick: Quick = False,
+    full: Full = False,
     seed: Seed = None,
     runs: flags.Runs = RUNS,
     no_plots: NoPlots = False,
+    attach: Attach = False,
+    fleet: flags.Fleet = DEFAULT_FLEET,
+    notify: Notify = None,
     exit_zero: ExitZero = False,
     as_json: flags.Json = False,
     quiet: flags.Quiet = False,
 ) -> None:
     """Fly the mission of a TOML file."""
     name = file if file.suffix == ".toml" else file.with_name(file.name + ".toml")
-    options = Options(seed=seed, quick=quick, runs=runs, plots=not no_plots, argv=tuple(sys.argv))
-    _start(missions.load(str(name)), options, Console(as_json, quiet), dry_run, exit_zero)
+    options = _options(seed, _length(quick, full), runs, not no_plots, fleet if attach else None)
+    _start(missions.load(str(name)), options, Console(as_json, quiet), dry_run, After(exit_zero, notify))
 
 
 def _command(name: str) -> Command:
@@ -89,27 +105,45 @@ def _command(name: str) -> Command:
         *,
         dry_run: DryRun = False,
         quick: Quick = False,
+        full: Full = False,
         seed: Seed = None,
         runs: flags.Runs = RUNS,
         no_plots: NoPlots = False,
+        attach: Attach = False,
+        fleet: flags.Fleet = DEFAULT_FLEET,
+        notify: Notify = None,
         exit_zero: ExitZero = False,
         as_json: flags.Json = False,
         quiet: flags.Quiet = False,
     ) -> None:
-        options = Options(seed=seed, quick=quick, runs=runs, plots=not no_plots, argv=tuple(sys.argv))
-        _start(missions.load(name), options, Console(as_json, quiet), dry_run, exit_zero)
+        options = _options(seed, _length(quick, full), runs, not no_plots, fleet if attach else None)
+        _start(missions.load(name), options, Console(as_json, quiet), dry_run, After(exit_zero, notify))
 
     return command
 
 
+for _control in (stress_control.status, stress_control.stop, stress_control.heal):
+    app.command()(_control)
 for _name in missions.names():
     _title, _summary = missions.headline(_name)
     app.command(name=_name, help=f"{_title}.\n\n{_summary}")(_command(_name))
 
 
-def _start(mission: Mission, options: Options, console: Console, dry_run: bool, exit_zero: bool) -> None:
+def _length(quick: bool, full: bool) -> str:
+    if quick and full:
+        raise typer.BadParameter("a mission is quick or full, not both", param_hint="--full")
+    return "quick" if quick else "full" if full else ""
+
+
+def _options(seed: int | None, length: str, runs: Path, plots: bool, attach: str | None) -> Options:
+    argv = without_targets(sys.argv)
+    quick, full = length == "quick", length == "full"
+    return Options(seed=seed, quick=quick, full=full, runs=runs, plots=plots, argv=argv, attach=attach)
+
+
+def _start(mission: Mission, options: Options, console: Console, dry_run: bool, after: After) -> None:
     if not dry_run:
-        raise typer.Exit(fly(mission, options, console, exit_zero))
+        raise typer.Exit(fly(mission, options, console, after))
     from nautilus_cli.mission_views import plan_blocks  # here: `nautilus stress --help` plans nothing
     from stress.plan import plan
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from reports.figures import Evidence, Figure, in_history, known
 from reports.history import History
-from reports.latency import Logs, merge
+from reports.latency import PER_MS, Logs, highest, merge
 from reports.records import Hop, Ledger
 
 FIELDS = ("published", "processed_unique", "dead_lettered", "pending", "redeliveries", "reordered")
@@ -37,8 +39,12 @@ def measure(history: History, logs: Logs) -> Iterator[Figure]:
     yield Figure("bus.reordered", _total([row.reordered for row in rows]), "messages", "out of order", source)
     yield Figure("bus.rate_msgs_s", _rate(rows), "messages/s", RATE, source)
     yield from _hops(history.of(Hop), logs)
+    yield from _staleness(history.of(Hop), logs)
 
 
+DECISIONS = {"risk": "tick-to-check", "strategy": "tick-to-signal", "portfolio": "tick-to-mark"}
+"""Hops that end with a decision: risk's check of an order, the strategy's step of a bar, portfolio's mark."""
+STALE_MS = 100
 LOST = "published less processed, dead-lettered and pending"
 
 
@@ -91,3 +97,30 @@ def _hops(hops: list[Hop], logs: Logs) -> Iterator[Figure]:
         for field in ("p50_ms", "p99_ms", "p999_ms", "max_ms"):
             value: float | None = getattr(found, field) if found is not None else None
             yield Figure(f"hop.{phase}.{name}.{field}", value, "ms", "monotonic time between the stages", evidence)
+
+
+def _staleness(hops: list[Hop], logs: Logs) -> Iterator[Figure]:
+    """Of all loaded phases together: how many decisions were made on data older than STALE_MS, to the log's digits."""
+    last = {(hop.phase, hop.name): hop for hop in hops}
+    for engine, name in DECISIONS.items():
+        own = [hop for hop in last.values() if hop.name == name]
+        if not own:
+            continue
+        source = (in_history("hop", [hop for hop in hops if hop.name == name], name=name),)
+        counts = [_old(hop, logs) for hop in own]
+        known = [pair for pair in counts if pair is not None]
+        total = sum(count for _, count in known)
+        value = 100.0 * sum(old for old, _ in known) / total if total and len(known) == len(counts) else None
+        words = f"decisions of {engine} of {name}, made more than {STALE_MS} ms after their root tick was due"
+        yield Figure(f"staleness.{engine}.share_over_{STALE_MS}ms", value, "%", words, source)
+
+
+def _old(hop: Hop, logs: Logs) -> tuple[int, int] | None:
+    """Messages over STALE_MS and all of a hop; None when its log is not there or is another's."""
+    limit = STALE_MS * PER_MS[hop.hlog_unit]
+    old = total = 0
+    for interval in logs.get(hop.hlog, ()):
+        held = np.flatnonzero(interval.counts)
+        total += int(interval.counts[held].sum())
+        old += int(interval.counts[held[highest(held) > limit]].sum())
+    return (old, total) if total == hop.count and hop.hlog in logs else None

@@ -1,7 +1,12 @@
 """Figures about injected faults: what was proven to be injected and healed, and how the fleet came back.
 
-Times count from the injection.  The time to recover is that to the objective, when the engines that the fault touched
-take new messages again.
+The time to recover is that to the objective, when the engines that the fault touched take new messages again.  It
+counts from the injection; after a lasting fault that no new process ended, from its healing, since until then there was
+nothing to recover to.  Detection always counts from the injection.
+
+A fault is *borne* when nothing noticed it and nothing was restarted, and yet the objective holds afterwards: it needs
+neither detection nor restart, and is left out of the spread of these two.  A stamp that a fault does need and that is
+missing makes its spread unknown.
 """
 
 import math
@@ -15,7 +20,7 @@ SUPERVISOR = "supervisor"
 """Its end ends the whole fleet, which is brought up again: judged apart."""
 STAMPS = {
     "detect": ("detected_ns", "the supervisor saw it"),
-    "restart": ("restarted_ns", "a new process was there, or the old one ran again"),
+    "restart": ("restarted_ns", "a new process was there"),
     "healthy": ("healthy_ns", "the engines it touched answered healthy"),
     "regain": ("regained_ns", "the engines it touched took new messages again"),
     "drain": ("drained_ns", "no consumer was behind"),
@@ -33,18 +38,22 @@ def measure(history: History) -> Iterator[Figure]:
     unproven = sum(not fault.proven for fault in faults)
     yield Figure("faults.unproven", unproven, "faults", "injections and healings that were not seen to happen", source)
     own = (in_history("recovery", recoveries), *source)
+    quiet = sum(borne(recovery) for recovery in recoveries)
+    yield Figure(
+        "faults.borne", quiet, "faults", "faults that nothing noticed and that nothing had to recover from", own
+    )
     missing = len(injected) - sum(recovery.regained_ns is not None for recovery in recoveries)
     yield Figure("recovery.missing", missing, "faults", "faults after which the objective was not regained", own)
     for recovery in recoveries:
         where = (in_history("recovery", [recovery], id=recovery.id),)
         for name, (field, words) in STAMPS.items():
             stamp: int | None = getattr(recovery, field)
-            value = None if stamp is None else (stamp - recovery.injected_ns) / 1e9
-            yield Figure(f"recovery.{recovery.id}.{name}_s", value, "s", f"from the injection until {words}", where)
+            value = None if stamp is None else (stamp - _since(recovery, field)) / 1e9
+            yield Figure(f"recovery.{recovery.id}.{name}_s", value, "s", f"until {words}", where)
     supervised = [recovery for recovery in recoveries if recovery.target != SUPERVISOR]
     for name, (field, words) in STAMPS.items():
         times = _times(supervised, field)
-        how = f"from the injection until {words}, but for the supervisor's"
+        how = f"until {words}, but for the supervisor's"
         mean = sum(times) / len(times) if times else None
         yield Figure(f"recovery.{name}_mean_s", mean, "s", f"mean time {how}", own)
         yield Figure(
@@ -59,10 +68,31 @@ def measure(history: History) -> Iterator[Figure]:
         yield Figure("recovery.supervisor_worst_s", worst, "s", words, where)
 
 
+def borne(recovery: Recovery) -> bool:
+    """Whether nothing noticed a fault, nothing was restarted, and the objective holds."""
+    return recovery.regained_ns is not None and recovery.detected_ns is None and recovery.restarted_ns is None
+
+
+def _since(recovery: Recovery, field: str) -> int:
+    """What a stamp counts from."""
+    healed, restarted = recovery.healed_ns, recovery.restarted_ns
+    if field == "detected_ns" or healed is None or (restarted is not None and restarted < healed):
+        return recovery.injected_ns
+    return healed
+
+
+def _needs(recovery: Recovery, field: str) -> bool:
+    """Whether a fault needs this stamp: one that was recovered from needs a restart only where there was one."""
+    if field == "restarted_ns":
+        return recovery.restarted_ns is not None or recovery.regained_ns is None
+    return field != "detected_ns" or not borne(recovery)
+
+
 def _times(recoveries: list[Recovery], field: str) -> list[float]:
-    """Seconds of every recovery; empty when any lacks the stamp: a mean over the lucky ones would flatter."""
-    stamps: list[tuple[int | None, int]] = [(getattr(item, field), item.injected_ns) for item in recoveries]
-    known = [(stamp - injected) / 1e9 for stamp, injected in stamps if stamp is not None]
+    """Seconds of every recovery that needs the stamp; empty when one lacks it: a mean over the others would flatter."""
+    needing = [item for item in recoveries if _needs(item, field)]
+    stamps: list[tuple[int | None, int]] = [(getattr(item, field), _since(item, field)) for item in needing]
+    known = [(stamp - since) / 1e9 for stamp, since in stamps if stamp is not None]
     return known if len(known) == len(stamps) else []
 
 

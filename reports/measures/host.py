@@ -6,6 +6,9 @@ from reports.figures import Evidence, Figure
 from reports.samples import Samples
 from reports.seal import SAMPLES
 
+SAMPLER = "sampler"
+"""The name of the process that stands for what took the samples."""
+
 
 def measure(samples: Samples | None) -> Iterator[Figure]:
     """All sample figures; a run without samples has the host's two as UNKNOWN and none per process."""
@@ -20,3 +23,6 @@ def measure(samples: Samples | None) -> Iterator[Figure]:
         yield Figure(f"{name}.rss_max_bytes", use.rss_max_bytes, "bytes", "largest resident set", source)
         yield Figure(f"{name}.fds_max", use.fds_max, "files", "most open files", source)
         yield Figure(f"{name}.threads_max", use.threads_max, "threads", "most threads", source)
+        if use.name == SAMPLER:
+            words = "median over its looks, one core being the whole; looks at a phase's edge, which cost more, are few"
+            yield Figure("sampler.cpu_median_percent", use.cpu_median_percent, "%", words, source)

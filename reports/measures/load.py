@@ -15,6 +15,7 @@ from reports.records import (
     Connections,
     Generator,
     LoadSummary,
+    LoadTargets,
     Phase,
 )
 
@@ -81,7 +82,8 @@ def _every_engine(history: History, phases: list[str]) -> bool:
     if run is None or not phases:
         return False
     found = {(summary.phase, summary.engine) for summary in history.of(LoadSummary)}
-    return all((phase, engine) in found for phase in phases for engine in run.engines)
+    asked = {record.phase: record.engines for record in history.of(LoadTargets)}
+    return all((phase, engine) in found for phase in phases for engine in asked.get(phase, run.engines))
 
 
 def _phase(phase: str, summaries: list[LoadSummary], logs: Logs) -> Iterator[Figure]:

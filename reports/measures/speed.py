@@ -11,6 +11,7 @@ from reports.measures.load import server_errors
 from reports.records import InFlight, LoadSummary, SearchStep
 
 LAG_MS, LAG_SHARE = 5.0, 0.1
+FOREIGN_CORES = 0.25
 """A generator's lag p99 may be this, or so much of the measured p99, whichever is more."""
 
 
@@ -63,31 +64,36 @@ def latency(step: SearchStep, logs: Logs) -> tuple[Distribution | None, Distribu
     return found, merge(logs.get(step.lag_hlog, ()), step.hlog_unit)
 
 
-def void(p99_ms: float, lag_ms: float) -> bool:
-    """Whether the generator's lag makes a step prove nothing."""
-    return lag_ms > max(LAG_MS, LAG_SHARE * p99_ms)
+def void(p99_ms: float, lag_ms: float, foreign_cores: float | None) -> bool:
+    """Whether the generator's lag, or others on the machine's cores, make a step prove nothing."""
+    return lag_ms > max(LAG_MS, LAG_SHARE * p99_ms) or (foreign_cores or 0.0) > FOREIGN_CORES
 
 
 def _search(phase: str, steps: list[SearchStep], logs: Logs) -> Iterator[Figure]:
     prefix, best = f"search.{phase}", 0.0
     source = (in_history("search_step", steps, phase=phase),)
     missed: list[float] = []
-    voids, unknown = 0, False
+    voids, unknown, ended_void = 0, False, False
     for step in steps:
         found, lag = latency(step, logs)
         where = (in_history("search_step", 1, phase=phase, number=str(step.number)),)
         p99 = found.p99_ms if found is not None else None
         yield Figure(f"{prefix}.{step.number}.p99_ms", p99, "ms", "merged HDR counts of the step's requests", where)
+        ended_void = False
         if p99 is None or lag is None:
             unknown = True
-        elif void(p99, lag.p99_ms):
+        elif void(p99, lag.p99_ms, step.foreign_cores):
             voids += 1
+            ended_void = True
         elif p99 < step.limit_ms and step.errors == 0:
             best = max(best, step.done / step.seconds if step.seconds else 0.0)
         else:
             missed.append(step.rate_rps)
     yield Figure(f"{prefix}.steps", len(steps), "rates", "rates that were tried", source)
-    yield Figure(f"{prefix}.void", voids, "rates", "of these, rates at which the generator was late", source)
+    words = "of these, rates at which the generator was late or others were busy"
+    yield Figure(f"{prefix}.void", voids, "rates", words, source)
+    words = "whether the last of them proved nothing"
+    yield Figure(f"{prefix}.ended_void", int(ended_void), "0 or 1", words, source)
     words = "answers per second of the fastest step whose p99 was below the limit, without errors or a late generator"
     yield Figure(f"{prefix}.best_rps", None if unknown else best, "requests/s", words, source)
     words = "lowest rate at which the limit was missed"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reports.figures import Figure, in_history
 from reports.history import History
-from reports.records import Alert, Halt, Observer, Tape
+from reports.records import Alert, Denial, Halt, Observer, Tape
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
@@ -53,9 +53,32 @@ def _halts(history: History) -> Iterator[Figure]:
     surplus = (observed - declared).total() if watched else None
     yield Figure("halts.unexpected", surplus, "halts", "observed, but not declared", source)
     seen = {alert.kind for alert in alerts}
-    absent = len(set(run.expect.alerts) - seen) if run and _watched(observers, "alerts", len(alerts)) else None
+    told_alerts = set(run.expect.alerts) if run and _watched(observers, "alerts", len(alerts)) else None
     source = (in_history("alert", alerts), in_history("observer", observers))
+    absent = None if told_alerts is None else len(told_alerts - seen)
     yield Figure("alerts.missing", absent, "alerts", "kinds of alert declared, but not observed", source)
+    more = None if told_alerts is None else len(seen - told_alerts)
+    yield Figure("alerts.unexpected", more, "alerts", "kinds of alert observed, but not declared", source)
+    yield from _denials(run.expect.denials if run else None, history.of(Denial), observers)
+
+
+def _denials(told: list[str] | None, denials: list[Denial], observers: list[Observer]) -> Iterator[Figure]:
+    """Orders that risk refused, and whether the reasons are those that the mission declares."""
+    counts = Counter[str]()
+    for denial in denials:
+        counts[denial.code] += denial.count
+    known = told is not None and _watched(observers, "denials", counts.total())
+    declared = set(told or ())
+    source = (in_history("denial", denials), in_history("observer", observers))
+    total = counts.total() if known else None
+    yield Figure("denials.observed", total, "orders", "orders that risk refused", source)
+    missing = len(declared - counts.keys()) if known else None
+    yield Figure("denials.missing", missing, "codes", "reasons declared, for which risk refused none", source)
+    surplus = len(counts.keys() - declared) if known else None
+    yield Figure("denials.unexpected", surplus, "codes", "reasons not declared, for which risk refused some", source)
+    for code, count in counts.items():
+        where = (in_history("denial", [item for item in denials if item.code == code], code=code),)
+        yield Figure(f"denials.code.{code}", count, "orders", "orders that risk refused for this reason", where)
 
 
 def day_of(halt: Halt) -> str:

@@ -23,31 +23,54 @@ from reports.records.base import (
     Stress,
 )
 from reports.records.bus import Hop, Ledger
+from reports.records.busbench import BusMode, BusPeer
 from reports.records.data import Source
+from reports.records.drills import KillSwitch, ReverseStep, ReverseStress, StartState
 from reports.records.faults import Fault, Recovery
 from reports.records.fleet import Boot, Check, FleetBoot, FleetEvent, Health, Memory
-from reports.records.load import Calibration, Connections, Generator, InFlight, Load, LoadSummary, SearchStep
-from reports.records.market import Alert, Halt, Level, Observer, Pin, Tape, TapeWindow
+from reports.records.hardware import Accelerated, Device, Fact, Inventory, KernelTiming, Route
+from reports.records.invariants import Denial, Invariant
+from reports.records.load import (
+    Calibration,
+    Connections,
+    Generator,
+    InFlight,
+    Load,
+    LoadSummary,
+    LoadTargets,
+    SearchStep,
+)
+from reports.records.market import Alert, Halt, Level, Observer, Pin, Tape, TapeWindow, Toxicity
 from reports.records.mission import CriterionTarget, End, Expect, HaltKey, Host, LedgerKey, Phase, Run, Unavailable
+from reports.records.soak import Soak, SoakSample
+from reports.records.testimony import Testimony
+from reports.records.thresholds import Abort, Threshold
 
 __all__ = [
     "HISTORY",
     "NOT_SERVER_ERRORS",
     "SCHEMA_VERSION",
+    "Abort",
+    "Accelerated",
     "Alert",
     "Amount",
     "AnyRecord",
     "BacktestResult",
     "Backtests",
     "Boot",
+    "BusMode",
+    "BusPeer",
     "Calibration",
     "Check",
     "Connections",
     "Count",
     "CriterionTarget",
+    "Denial",
+    "Device",
     "End",
     "EngineStatus",
     "Expect",
+    "Fact",
     "Fault",
     "FleetBoot",
     "FleetEvent",
@@ -59,23 +82,37 @@ __all__ = [
     "Hop",
     "Host",
     "InFlight",
+    "Invariant",
+    "Inventory",
+    "KernelTiming",
+    "KillSwitch",
     "Ledger",
     "LedgerKey",
     "Level",
     "Load",
     "LoadSummary",
+    "LoadTargets",
     "Memory",
     "Observer",
     "Phase",
     "Pin",
     "Record",
     "Recovery",
+    "ReverseStep",
+    "ReverseStress",
+    "Route",
     "Run",
     "SearchStep",
+    "Soak",
+    "SoakSample",
     "Source",
+    "StartState",
     "Stress",
     "Tape",
     "TapeWindow",
+    "Testimony",
+    "Threshold",
+    "Toxicity",
     "Unavailable",
     "decode",
     "encode",
@@ -85,6 +122,9 @@ AnyRecord = (
     Run | Host | Phase | Boot | FleetBoot | Health | Calibration | Load | LoadSummary | Generator | Connections
     | Ledger | Hop | Tape | Level | Halt | Alert | Observer | FleetEvent | Fault | Recovery | Memory | Unavailable | End
     | Source | InFlight | SearchStep | Backtests | BacktestResult
+    | LoadTargets | Abort | StartState | KillSwitch | ReverseStep | ReverseStress | Testimony | Toxicity
+    | Inventory | Device | KernelTiming | Route | Accelerated | BusMode | BusPeer | Soak | SoakSample
+    | Invariant | Denial
 )  # fmt: skip
 
 _decoder: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)

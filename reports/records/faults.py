@@ -19,7 +19,7 @@ class Fault(Record, frozen=True, kw_only=True):
 class Recovery(Record, frozen=True, kw_only=True):
     """How the fleet came back from one fault: CLOCK_MONOTONIC stamps, None for what was not seen in time.
 
-    detected: the supervisor said so; restarted: a new process was there, or the old one ran again; healthy: every
+    detected: the supervisor said so; restarted: a new process was there; healthy: every
     engine that the fault touched answered healthy; regained: it took new messages again; drained: no consumer was
     behind. `engines` are those whose availability the fault excuses until `regained_ns`.
     """

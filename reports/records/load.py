@@ -77,10 +77,18 @@ class InFlight(Record, frozen=True, kw_only=True):
     seconds: Count
 
 
+class LoadTargets(Record, frozen=True, kw_only=True):
+    """A phase's load goes to these engines only."""
+
+    phase: str
+    engines: list[str]
+
+
 class SearchStep(Record, frozen=True, kw_only=True):
     """One rate that a search tried, after its warm-up; ``errors`` are failed or unsent requests.
 
-    void: the generator's lag was over max(5 ms, a tenth of the p99), so that it proves nothing; ok: not void, no error
+    void: the generator's lag was over max(5 ms, a tenth of the p99), or other processes than the mission's took more
+    than a quarter of a core (``foreign_cores``), so that it proves nothing; ok: not void, no error
     and a p99 below ``limit_ms``.  All requests are in ``hlogs``, the generator's lag is in ``lag_hlog``.
     """
 
@@ -96,6 +104,7 @@ class SearchStep(Record, frozen=True, kw_only=True):
     lag_p99_ms: Amount
     ok: bool
     void: bool
+    foreign_cores: Amount | None = None
     hlogs: list[str]
     lag_hlog: str
     hlog_unit: HlogUnit = "us"

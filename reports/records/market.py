@@ -1,6 +1,8 @@
 """Records of the market: the tape, its path, halts and alerts."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from reports.records.base import Amount, Count, Part, Record
 
@@ -41,6 +43,15 @@ class Level(Record, frozen=True, kw_only=True):
     price: Amount
 
 
+class Toxicity(Record, frozen=True, kw_only=True):
+    """VPIN of a symbol after a volume bucket closed, in market time."""
+
+    symbol: str
+    market_ns: int
+    bucket: Count
+    vpin: Annotated[float, Meta(ge=0, le=1)]
+
+
 class Halt(Record, frozen=True, kw_only=True):
     """A halt or pause that was observed, in market time."""
 
@@ -68,5 +79,5 @@ class Observer(Record, frozen=True, kw_only=True):
     The last one counts; each counts what was recorded before it.
     """
 
-    subject: Literal["halts", "alerts"]
+    subject: Literal["halts", "alerts", "denials"]
     seen: Count

@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from reports.records.base import SCHEMA_VERSION, Count, Part, Record
+from reports.records.thresholds import Threshold
 
 
 class CriterionTarget(Part, frozen=True, kw_only=True):
@@ -33,10 +34,11 @@ class LedgerKey(Part, frozen=True, kw_only=True):
 
 
 class Expect(Part, frozen=True, kw_only=True):
-    """Outcomes the mission declares in advance: halts and alerts to see, ledger rows that must be there."""
+    """Outcomes the mission declares in advance: halts to see, kinds of alert, codes of denials, ledger rows."""
 
     halts: list[HaltKey] = []
     alerts: list[str] = []
+    denials: list[str] = []
     ledger: list[LedgerKey] = []
 
 
@@ -49,11 +51,15 @@ class Run(Record, frozen=True, kw_only=True):
     title: str
     seed: int
     quick: bool
+    full: bool = False
     version: str
     argv: list[str]
     engines: list[str]
     criteria: list[CriterionTarget]
+    thresholds: list[Threshold] = []
     plan: dict[str, Any] = {}  # the mission file as written: its shape is the mission's
+    replaced: dict[str, str] = {}  # engines that are not those that ship, each with the folder it came from
+    publishers: dict[str, list[str]] = {}  # topic -> engines that declare to publish it
     expect: Expect = Expect()
 
 
@@ -86,7 +92,7 @@ class Unavailable(Record, frozen=True, kw_only=True):
 
 
 class End(Record, frozen=True, kw_only=True):
-    """Last record."""
+    """Last record.  aborted: a condition of the mission's own held, as ``Abort`` says."""
 
-    status: Literal["complete", "interrupted", "failed"]
+    status: Literal["complete", "interrupted", "failed", "aborted"]
     reason: str = ""

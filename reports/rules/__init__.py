@@ -1,6 +1,20 @@
 """What a run can be judged by: every criterion by its id."""
 
-from reports.rules import backtests, bus, data, faults, fleet, load, market
+from reports.rules import (
+    backtests,
+    bus,
+    busbench,
+    data,
+    drills,
+    faults,
+    fleet,
+    hardware,
+    invariants,
+    load,
+    market,
+    soak,
+    testimony,
+)
 from reports.rules.rule import Rule
 
 RULES: dict[str, Rule] = {
@@ -8,9 +22,15 @@ RULES: dict[str, Rule] = {
     **load.RULES,
     **bus.RULES,
     **market.RULES,
+    **invariants.RULES,
     **faults.RULES,
     **data.RULES,
     **backtests.RULES,
+    **drills.RULES,
+    **testimony.RULES,
+    **hardware.RULES,
+    **busbench.RULES,
+    **soak.RULES,
 }
 
 DOCUMENTED: dict[str, str] = {

@@ -18,10 +18,12 @@ def _healthy_at_end(case: Case) -> Measured:
 
 
 RULES: dict[str, Rule] = {
-    "engines-alive": Rule("Flash-crash resilience: engines alive", "engines", "equal", None, _alive),
-    "availability": Rule("Engine availability", "%", "above", 99.0, figure_of("availability.percent"), ceiling=100.0),
+    "engines-alive": Rule("Flash-crash resilience: engines alive", "engines", "equal", None, _alive, "health"),
+    "availability": Rule(
+        "Engine availability", "%", "above", 99.0, figure_of("availability.percent"), "health", ceiling=100.0
+    ),
     "normal-response": Rule("Normal response time", "ms", "below", 10.0, figure_of("idle.response_ms")),
-    "healthy-at-end": Rule("Engines healthy at the end", "engines", "equal", None, _healthy_at_end),
+    "healthy-at-end": Rule("Engines healthy at the end", "engines", "equal", None, _healthy_at_end, "health"),
     "pss": Rule(
         "Proportional memory of the fleet", "bytes", "at most", 1.2e9, figure_of("fleet.pss_peak_bytes"), "memory"
     ),

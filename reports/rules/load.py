@@ -36,7 +36,9 @@ def _fast(case: Case) -> Measured:
         return Measured(None, (*rates, *errors))
     total = sum(known[len(rates) :])
     spoilt = f"{total:.0f} server errors with the operations in flight" if total else ""
-    return Measured(min(known[: len(rates)]), (*rates, *errors), spoilt=spoilt)
+    ends = all_of(case, "search.", ".ended_void")
+    doubt = "the search ended on steps that prove nothing" if any(end.number for end in ends) else ""
+    return Measured(min(known[: len(rates)]), (*rates, *errors, *ends), spoilt=spoilt, doubt=doubt)
 
 
 def _in_flight(case: Case) -> Measured:

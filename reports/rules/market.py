@@ -1,10 +1,20 @@
 """Criteria of the market's events."""
 
-from reports.rules.rule import Rule, figure_of, sum_of
+from reports.rules.rule import Rule, sum_of
 
 RULES: dict[str, Rule] = {
     "expected-halts": Rule(
         "Halts missing or undeclared", "halts", "equal", 0.0, sum_of("halts.missing", "halts.unexpected"), "halts"
     ),
-    "expected-alerts": Rule("Declared alerts missing", "alerts", "equal", 0.0, figure_of("alerts.missing"), "halts"),
+    "expected-alerts": Rule(
+        "Alerts missing or undeclared", "alerts", "equal", 0.0, sum_of("alerts.missing", "alerts.unexpected"), "halts"
+    ),
+    "expected-denials": Rule(
+        "Reasons of refused orders missing or undeclared",
+        "codes",
+        "equal",
+        0.0,
+        sum_of("denials.missing", "denials.unexpected"),
+        "halts",
+    ),
 }

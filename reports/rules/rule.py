@@ -20,7 +20,8 @@ class Case:
 class Measured:
     """A criterion's value (None: unknown), the figures behind it, and its target where the run sets it.
 
-    ``lacking``: what the host lacks, so that a miss is NOT AVAILABLE; ``spoilt``: why it is missed whatever the value.
+    ``lacking``: what the host lacks, so that a miss is NOT AVAILABLE; ``spoilt``: why it is missed whatever the value;
+    ``doubt``: what disturbed the measuring, so that a miss is INVALID.
     """
 
     value: float | None
@@ -28,6 +29,7 @@ class Measured:
     target: float | None = None
     lacking: str = ""
     spoilt: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 from hdrh.histogram import HdrHistogram
@@ -22,7 +22,19 @@ WARM_SHARE = 0.1  # of a paced run: its first messages are counted, and their la
 BATCH = 128
 TICK_ROWS = 512
 PEER_REQUESTS = 200_000
+ModeName = Literal["channels", "single", "ticks", "paced"]
 _TOPIC: dict[BusName, str] = {"main": "orders", "market": "trades"}
+_WORK: dict[ModeName, tuple[tuple[BusName, Work], ...]] = {
+    "channels": (("main", "channels"), ("market", "channels")),
+    "single": (("main", "single"), ("market", "single")),
+    "ticks": (("market", "ticks"),),
+    "paced": (("main", "single"), ("market", "single")),
+}
+_TITLES: dict[ModeName, str] = {
+    "channels": "every class on every topic",
+    "single": "single messages, both buses",
+    "ticks": f"ticks, {TICK_ROWS} a message, market bus",
+}
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +70,7 @@ class Mode(msgspec.Struct, frozen=True, kw_only=True):
     `cpu_s`: processor seconds of publishers and subscribers, servers left out.
     """
 
-    name: Literal["channels", "single", "ticks", "paced"]
+    name: ModeName
     title: str
     seconds: float
     messages: Account
@@ -78,6 +90,15 @@ class Mode(msgspec.Struct, frozen=True, kw_only=True):
     def whole(self) -> bool:
         """Everything delivered once, in order and as it was sent."""
         return self.messages.whole and (self.ticks is None or self.ticks.whole) and not self.undecodable + self.changed
+
+
+class Measured(NamedTuple):
+    """One mode and the histogram of its latency in microseconds: from the intended time where it is paced, else from
+    the publisher's stamp.
+    """
+
+    mode: Mode
+    latency: HdrHistogram
 
 
 class BusBench(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,27 +136,26 @@ def run(seconds: float, say: Callable[[str], None] = lambda _: None) -> BusBench
 
 def channels(seconds: float = 10.0) -> Mode:
     """One message of every class on every topic, compared with what was sent."""
-    return _measure("channels", "every class on every topic", [("main", "channels"), ("market", "channels")], seconds)
+    return _measure("channels", seconds).mode
 
 
 def single(seconds: float, most: int = 0) -> Mode:
     """Single messages over both buses, as fast as they go."""
-    mode = _measure("single", "single messages, both buses", [("main", "single"), ("market", "single")], seconds, most)
+    mode = _measure("single", seconds, most).mode
     text = f">= {SINGLE_PER_S:,.0f} messages/s delivered, none lost"
     return msgspec.structs.replace(mode, target=Target(text=text, met=mode.per_s >= SINGLE_PER_S and mode.whole))
 
 
 def ticks(seconds: float, most: int = 0) -> Mode:
     """Batches of ticks over the market bus, as fast as they go."""
-    mode = _measure("ticks", f"ticks, {TICK_ROWS} a message, market bus", [("market", "ticks")], seconds, most)
+    mode = _measure("ticks", seconds, most).mode
     text = f">= {TICKS_PER_S:,.0f} ticks/s delivered, none lost"
     return msgspec.structs.replace(mode, target=Target(text=text, met=mode.per_s >= TICKS_PER_S and mode.whole))
 
 
 def paced(seconds: float, rate: float = PACED_PER_S) -> Mode:
     """Single messages over both buses at an even rate, latency from the intended time."""
-    work: list[tuple[BusName, Work]] = [("main", "single"), ("market", "single")]
-    mode = _measure("paced", f"{rate:,.0f} messages/s, both buses", work, seconds, rate=rate / 2)
+    mode = _measure("paced", seconds, rate=rate).mode
     p99 = mode.intended.p99 if mode.intended is not None else None
     text = f"p99 <= {PACED_P99_MS:g} ms at {rate:,.0f}/s"
     kept = mode.per_s >= 0.95 * rate
@@ -143,24 +163,24 @@ def paced(seconds: float, rate: float = PACED_PER_S) -> Mode:
     return msgspec.structs.replace(mode, target=Target(text=text, met=met))
 
 
-def _measure(
-    name: Literal["channels", "single", "ticks", "paced"],
-    title: str,
-    work: Sequence[tuple[BusName, Work]],
-    seconds: float,
-    most: int = 0,
-    *,
-    rate: float = 0.0,
-) -> Mode:
+def measured(name: ModeName, seconds: float) -> Measured:
+    """One mode with the histogram of its latency.  Raises BenchError, BusError."""
+    return _measure(name, seconds, rate=PACED_PER_S if name == "paced" else 0.0)
+
+
+def _measure(name: ModeName, seconds: float, most: int = 0, *, rate: float = 0.0) -> Measured:
+    work = _WORK[name]
     with servers.pair() as pair:
-        publishers = [_publish(pair[bus], each, seconds, most, rate) for bus, each in work]
+        publishers = [_publish(pair[bus], each, seconds, most, rate / len(work)) for bus, each in work]
         subscribers = [_subscribe(pair, bus, each) for bus, each in work]
         published, seen = workers.measure(publishers, subscribers)
-    return account(name, title, [bus for bus, _ in work], published, seen)
+    title = f"{rate:,.0f} messages/s, both buses" if rate else _TITLES[name]
+    mode = account(name, title, [bus for bus, _ in work], published, seen)
+    return Measured(mode, _merged([got.intended_hdr if rate else got.sent_hdr for got in seen]))
 
 
 def account(
-    name: Literal["channels", "single", "ticks", "paced"],
+    name: ModeName,
     title: str,
     where: Sequence[BusName],
     published: Sequence[Published],
@@ -212,10 +232,15 @@ def _subscribe(pair: dict[BusName, Bus], bus: BusName, work: Work) -> Subscribe:
     )  # fmt: skip
 
 
-def _latency(histograms: Sequence[str]) -> Latency | None:
+def _merged(histograms: Sequence[str]) -> HdrHistogram:
     merged = HdrHistogram.decode(histograms[0])
     for each in histograms[1:]:
         merged.decode_and_add(each)
+    return merged
+
+
+def _latency(histograms: Sequence[str]) -> Latency | None:
+    merged = _merged(histograms)
     count = merged.get_total_count()
     if not count:
         return None

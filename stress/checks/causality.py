@@ -9,7 +9,7 @@ from itertools import zip_longest
 
 import numpy as np
 
-from engines.wire.messages import Bars, Body, Envelope, Features, Predictions, Quotes, Trades, Vpin, encode_body
+from engines.wire.messages import TOPICS, Bars, Body, Envelope, Features, Predictions, Quotes, Trades, Vpin, encode_body
 from engines.wire.ticks import QUOTE, TRADE
 from stress.checks.evidence import Evidence, in_replay
 from stress.checks.violation import Clause, NotJudged, Violation, broken
@@ -112,8 +112,10 @@ def _times(body: Body) -> list[int]:
 
 
 CLAUSES = (
-    Clause(9, "no output uses a cause with a later ts_event", check_causes),
-    Clause(9, "no output is of a later time than its input", check_own_times),
-    Clause(9, "no output uses any input with a later ts_event", check_other_inputs),
-    Clause(9, "replay is bit-equal", check_again),
+    Clause(9, "no output uses a cause with a later ts_event", check_causes, tuple(TOPICS)),
+    Clause(
+        9, "no output is of a later time than its input", check_own_times, ("features", "bars", "vpin", "predictions")
+    ),
+    Clause(9, "no output uses any input with a later ts_event", check_other_inputs, ("signals", "orders")),
+    Clause(9, "replay is bit-equal", check_again, ("trades", "quotes", "levels")),
 )

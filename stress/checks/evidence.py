@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from engines.wire.messages import Body, Envelope, Header
+from engines.wire.messages import Body, Envelope, Header, Session
 from engines.wire.trace import replay_of
 from stress.checks.violation import NotJudged, Violation
 
@@ -20,10 +20,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     order_shares: int
     order_contracts: int
+    order_notional: int
     position_shares: int
     position_contracts: int
     position_notional: int
+    gross_notional: int
     open_orders: int
+    collar_percent: int
 
 
 class Stray(msgspec.Struct, frozen=True):
@@ -34,23 +37,35 @@ class Stray(msgspec.Struct, frozen=True):
     header: Header | None
 
 
+class Mark(msgspec.Struct, frozen=True):
+    """Where one evidence ends and the next begins.
+
+    `last`: the last entry by topic; `added`: entries that the server had taken by then; `numbers`: the last sequence
+    number by `producer/epoch/topic`.
+    """
+
+    last: dict[str, str] = {}
+    added: dict[str, int] = {}
+    numbers: dict[str, int] = {}
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a run.
 
-    `topics`: messages in stream order.  `added`: entries that the server ever took; more than are here means that the
-    stream was trimmed.  `recorded`: ids of the entries that the recorder holds, for each topic that it consumes.
-    `limits`, `latency_ns` (the venue's, of an order on its way) and `jitter_ns` (at most so much more) are settings; no
-    message tells them.  `released`: pins of the tape that an overlay released, `SYMBOL pin` and why, as the tape's
-    status names them.  `again`: the same mission run once more.
+    `topics`: messages in stream order.  `added`: entries that the server took in the same time; more than are here
+    means that the stream was trimmed.  `ends`: the last entry of each topic when it was collected.  `before`: the last
+    sequence number of each `producer/epoch/topic` before them.  `recorded`: ids of the entries that the recorder holds,
+    for each topic that it consumes.  `limits` are settings that no message tells.  `released`: pins of the tape that an
+    overlay released, `SYMBOL pin` and why, as the tape's status names them.  `again`: the same mission run once more.
     """
 
     topics: dict[str, tuple[Envelope, ...]]
     added: dict[str, int] = {}
+    ends: dict[str, str] = {}
+    before: dict[str, int] = {}
     strays: tuple[Stray, ...] = ()
     recorded: dict[str, frozenset[str]] | None = None
     limits: Limits | None = None
-    latency_ns: int | None = None
-    jitter_ns: int | None = None
     released: tuple[str, ...] = ()
     again: "Evidence | None" = None
 
@@ -82,6 +97,12 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
         for message in self.of(topic):
             if isinstance(message.body, kind):
                 yield message, message.body
+
+    def way_ns(self) -> tuple[int, int] | None:
+        """Market time that an order is on its way to the venue: at least, at most.  None: sessions do not tell one."""
+        told = {(body.latency_ns, body.jitter_ns) for _, body in self.bodies("sessions", Session)}
+        latency, jitter = told.pop() if len(told) == 1 else (None, None)
+        return None if latency is None or jitter is None else (latency, latency + jitter)
 
     def replays(self) -> list[int]:
         """The replays of which a session was told."""

@@ -51,15 +51,15 @@ def check_tick(evidence: Evidence) -> tuple[Violation, ...]:
 
 def check_arrival(evidence: Evidence) -> tuple[Violation, ...]:
     """Fill `ts_event` >= arrival + latency."""
-    found = []
+    found, way = [], evidence.way_ns()
     for life, message, fill in _fills(evidence):
         accepted = life.accepted
-        least = (accepted.header.ts_event if accepted is not None else 0) + (evidence.latency_ns or 0)
+        least = (accepted.header.ts_event if accepted is not None else 0) + (way[0] if way else 0)
         if accepted is not None and fill.ts_ns < least:
             words = f"filled {(least - fill.ts_ns) / 1e6:.3f} ms before it could be there"
             found.append(broken(2, fill.order_id, words, accepted, message, at_ns=fill.ts_ns))
-    if evidence.latency_ns is None and not found:
-        raise NotJudged("the venue's latency is in no message; no fill is older than its order")
+    if way is None and not found:
+        raise NotJudged("no session tells the venue's latency; no fill is older than its order")
     return evidence.concluded(found, *_TOPICS)
 
 
@@ -69,12 +69,12 @@ def check_priority(evidence: Evidence) -> tuple[Violation, ...]:
     for life in lives(evidence).values():
         if life.order is not None and life.accepted is not None and not _changed(life):
             sides[life.order.symbol, life.order.side, replay(life.accepted)].append(life)
-    found = []
+    found, way = [], evidence.way_ns()
     for side in sides.values():
         for one, other in combinations(side, 2):
-            found += [*_passed(evidence, one, other), *_passed(evidence, other, one)]
-    if not found and evidence.jitter_ns is None:
-        raise NotJudged("when an order reaches the book is in no message, nor is the jitter of the venue")
+            found += [*_passed(way, one, other), *_passed(way, other, one)] if way is not None else []
+    if not found and way is None:
+        raise NotJudged("when an order reaches the book is in no message, and no session tells how long it may take")
     if not found and not any(life.fills for side in sides.values() for life in side):
         raise NotJudged("there was no fill")
     return evidence.concluded(found, *_TOPICS)
@@ -129,13 +129,14 @@ def _aggression(order: Order) -> int:
     return ANY if order.limit is None else order.limit * order.side
 
 
-def _passed(evidence: Evidence, one: Life, other: Life) -> list[Violation]:
+def _passed(way: tuple[int, int], one: Life, other: Life) -> list[Violation]:
     """Fills of `other` at a time when `one` stood before it at a price as good, and still had something left after."""
     assert one.order and other.order and one.accepted and other.accepted  # noqa: S101 - the caller chose such lives
-    earlier = one.accepted.header.ts_event + (evidence.jitter_ns or 0) < other.accepted.header.ts_event
+    least, most = way
+    earlier = one.accepted.header.ts_event + most < other.accepted.header.ts_event + least
     as_good = _aggression(one.order) >= _aggression(other.order)
-    surely = one.accepted.header.ts_event + (evidence.latency_ns or 0) + (evidence.jitter_ns or 0)
-    if not (earlier and as_good) or evidence.latency_ns is None or evidence.jitter_ns is None:
+    surely = one.accepted.header.ts_event + most
+    if not (earlier and as_good):
         return []
     found = []
     for message in other.fills:
@@ -173,9 +174,9 @@ def _reopens(evidence: Evidence, symbol: str, ts_ns: int, number: int | None) ->
 
 
 CLAUSES = (
-    Clause(2, "fill at or better than the limit", check_limit),
-    Clause(2, "fill on the tick", check_tick),
-    Clause(2, "fill ts_event >= arrival + latency", check_arrival),
-    Clause(2, "price-time priority", check_priority),
-    Clause(2, "no self-trade", check_self_trade),
+    Clause(2, "fill at or better than the limit", check_limit, ("fills",)),
+    Clause(2, "fill on the tick", check_tick, ("fills",)),
+    Clause(2, "fill ts_event >= arrival + latency", check_arrival, ("fills",)),
+    Clause(2, "price-time priority", check_priority, ("fills",)),
+    Clause(2, "no self-trade", check_self_trade, ("fills",)),
 )

@@ -166,9 +166,11 @@ def _level_at(rows: "np.ndarray[tuple[int], np.dtype[np.void]]", ts_ns: int) -> 
 
 
 CLAUSES = (
-    Clause(4, "no match of ours in [halt, resume)", check_matches),
-    Clause(4, "no match of the tape in [halt, resume)", check_tape),
-    Clause(4, "the triggering tick is the last", check_trigger),
-    Clause(5, "halts recomputed from tape and rulebook: set equality", check_recomputed),
-    Clause(5, "pauses by limit up - limit down recomputed", check_bands),
+    Clause(4, "no match of ours in [halt, resume)", check_matches, ("fills",)),
+    Clause(4, "no match of the tape in [halt, resume)", check_tape, ("trades",)),
+    Clause(4, "the triggering tick is the last", check_trigger, ("halts", "levels")),
+    Clause(
+        5, "halts recomputed from tape and rulebook: set equality", check_recomputed, ("sessions", "levels", "halts")
+    ),
+    Clause(5, "pauses by limit up - limit down recomputed", check_bands, ("sessions", "halts")),
 )

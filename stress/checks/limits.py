@@ -9,6 +9,9 @@ a breach whatever risk had read by then.
 """
 
 from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,42 +34,58 @@ from stress.checks.violation import Clause, NotJudged, Violation, broken
 
 _TOPICS = ("order-events", "fills")
 _Fills = list[tuple[Envelope, Fill]]
+_Side = tuple[str, int]  # symbol and side
 
 
 def check_quantities(evidence: Evidence) -> tuple[Violation, ...]:
     """No accepted order could breach a limit of quantity or of open orders, in the worst case."""
     limits = _limits(evidence)
-    futures = _futures(evidence)
-    fills = list(evidence.bodies("fills", Fill))
     found, judged = [], 0
-    working: dict[int | None, dict[str, Order]] = defaultdict(dict)
-    for message in evidence.of("order-events"):
-        number, body = replay(message), message.body
-        if isinstance(body, Cancelled | Rejected | Replaced):
-            working[number].pop(body.order_id, None)  # one that was changed is left out, as the least
-        if not isinstance(body, Accepted):
-            continue
+    for case in _accepted(evidence):
         judged += 1
-        order, known = body.order, [(m, fill) for m, fill in fills if replay(m) == number]
-        future = order.symbol in futures.get(number, frozenset())
+        future = case.multiplier > 1
         for words, value, most in (
-            ("in one order", order.quantity, limits.order_contracts if future else limits.order_shares),
-            ("could be held", _worst(working[number], known, message, order),
-             limits.position_contracts if future else limits.position_shares),
-            ("orders open", _open(working[number], known, message) + 1, limits.open_orders),
-        ):  # fmt: skip
+            ("in one order", case.order.quantity, limits.order_contracts if future else limits.order_shares),
+            ("could be held", _worst(case), limits.position_contracts if future else limits.position_shares),
+            ("orders open", _open(case) + 1, limits.open_orders),
+        ):
             if value > most:
-                found.append(broken(6, order.order_id, f"{value} {words}, {most} allowed", message))
-        working[number][order.order_id] = order
+                found.append(broken(6, case.order.order_id, f"{value} {words}, {most} allowed", case.message))
     if not found and not judged:
         raise NotJudged("no order was accepted")
     return evidence.concluded(found, *_TOPICS)
 
 
 def check_money(evidence: Evidence) -> tuple[Violation, ...]:
-    """No accepted order could breach a limit of money at the check's marks."""
-    evidence.of("order-events")
-    raise NotJudged("an accepted order does not carry the marks of its check")
+    """No accepted order could breach a limit of money at the check's marks, in the worst case.
+
+    An order that can only shrink a holding is not held up by what is held already.
+    """
+    limits = _limits(evidence)
+    found, judged, unmarked = [], 0, 0
+    for case in _accepted(evidence):
+        judged += 1
+        order, mark = case.order, case.marks.get(case.order.symbol, 0)
+        gross = _gross(case)
+        if mark <= 0 or gross is None:
+            unmarked += 1
+            continue
+        price = max(mark, order.limit or 0) * case.multiplier
+        beyond = order.side * (order.limit - mark) * 100 if order.limit is not None else 0
+        worst = _worst(case) * price
+        for words, value, most in (
+            ("of money in one order", order.quantity * price, limits.order_notional),
+            ("of money could be held", worst, limits.position_notional),
+            ("of money could be held in all", gross + worst if worst else 0, limits.gross_notional),
+            ("hundredths beyond the mark", beyond, limits.collar_percent * mark),
+        ):
+            if value > most:
+                found.append(broken(6, order.order_id, f"{value} {words}, {most} allowed", case.message))
+    if not found and unmarked:
+        raise NotJudged(f"{unmarked} accepted orders do not tell all marks of their check")
+    if not found and not judged:
+        raise NotJudged("no order was accepted")
+    return evidence.concluded(found, *_TOPICS)
 
 
 def check_passive(evidence: Evidence) -> tuple[Violation, ...]:
@@ -101,38 +120,94 @@ def _limits(evidence: Evidence) -> Limits:
     return evidence.limits
 
 
-def _futures(evidence: Evidence) -> dict[int | None, frozenset[str]]:
-    """Symbols whose multiplier exceeds 1, by replay."""
-    found: dict[int | None, frozenset[str]] = {}
+@dataclass
+class _Replay:
+    """What the messages tell of a replay so far: open orders by side, and fills by order and by symbol."""
+
+    multipliers: dict[str, int] = field(default_factory=dict)
+    working: dict[_Side, dict[str, Order]] = field(default_factory=lambda: defaultdict(dict))
+    fills: dict[str, _Fills] = field(default_factory=lambda: defaultdict(list))
+    symbols: dict[str, _Fills] = field(default_factory=lambda: defaultdict(list))
+
+    def drop(self, order_id: str) -> None:
+        """An order is none of the open ones any more."""
+        for orders in self.working.values():
+            orders.pop(order_id, None)
+
+
+class _Case(NamedTuple):
+    """An accepted order, the marks of its check, and what else is known of its replay by then."""
+
+    message: Envelope
+    order: Order
+    marks: dict[str, int]
+    known: _Replay
+
+    @property
+    def multiplier(self) -> int:
+        """Of the order's symbol."""
+        return self.known.multipliers.get(self.order.symbol, 1)
+
+
+def _accepted(evidence: Evidence) -> Iterator[_Case]:
+    """Accepted orders in the order in which risk let them through."""
+    replays: dict[int | None, _Replay] = defaultdict(_Replay)
     for message, session in evidence.bodies("sessions", Session):
-        pairs = zip(session.symbols, session.multipliers, strict=False)
-        found[replay(message)] = frozenset(symbol for symbol, multiplier in pairs if multiplier > 1)
-    return found
+        replays[replay(message)].multipliers |= dict(zip(session.symbols, session.multipliers, strict=False))
+    for message, fill in evidence.bodies("fills", Fill):
+        known = replays[replay(message)]
+        known.fills[fill.order_id].append((message, fill))
+        known.symbols[fill.symbol].append((message, fill))
+    for message in evidence.of("order-events"):
+        known, body = replays[replay(message)], message.body
+        if isinstance(body, Cancelled | Rejected | Replaced):
+            known.drop(body.order_id)  # one that was changed is left out, as the least
+        if isinstance(body, Accepted):
+            yield _Case(message, body.order, body.marks, known)
+            known.working[body.order.symbol, body.order.side][body.order.order_id] = body.order
 
 
-def _worst(working: dict[str, Order], fills: _Fills, accepted: Envelope, order: Order) -> int:
-    """The least that the order's side could have reached with it, if all open orders of that side filled.
+def _worst(case: _Case) -> int:
+    """The least that the order's side could have reached with it, if all open orders of that side filled."""
+    return max(0, _reach(case, case.order.symbol, case.order.side) + case.order.quantity)
+
+
+def _gross(case: _Case) -> int | None:
+    """The least money, at the check's marks, that all other symbols could have reached; None where a mark lacks."""
+    total = 0
+    for symbol in {symbol for symbol, _ in case.known.working} | case.known.symbols.keys():
+        most = max(0, _reach(case, symbol, 1), _reach(case, symbol, -1))
+        if symbol == case.order.symbol or not most:
+            continue
+        if symbol not in case.marks:
+            return None
+        total += most * case.marks[symbol] * case.known.multipliers.get(symbol, 1)
+    return total
+
+
+def _reach(case: _Case, symbol: str, side: int) -> int:
+    """The least that one side of a symbol could have come to hold, if all its open orders filled; signed.
 
     A fill of that side only moves from open to held; one of the other side lowers what is held, if it was sent by then.
     """
-    at = accepted.header.mono_sent
+    at, known = case.message.header.mono_sent, case.known
     held = sum(
-        f.side * order.side * f.quantity for m, f in fills
-        if f.symbol == order.symbol and (m.header.mono_sent < at or (f.side != order.side and m.header.mono_sent == at))
+        f.side * side * f.quantity for m, f in known.symbols.get(symbol, ())
+        if m.header.mono_sent < at or (f.side != side and m.header.mono_sent == at)
     )  # fmt: skip
-    alike = {name: other for name, other in working.items() if (other.symbol, other.side) == (order.symbol, order.side)}
-    pending = sum(other.quantity - _filled(name, fills, at) for name, other in alike.items())
-    return max(0, held + pending + order.quantity)
+    working = known.working.get((symbol, side), {})
+    return held + sum(order.quantity - _filled(known, name, at) for name, order in working.items())
 
 
-def _open(working: dict[str, Order], fills: _Fills, accepted: Envelope) -> int:
+def _open(case: _Case) -> int:
     """Orders that were surely open: what may have filled by then has."""
-    at = accepted.header.mono_sent + 1
-    return sum(_filled(name, fills, at) < order.quantity for name, order in working.items())
+    at, known = case.message.header.mono_sent + 1, case.known
+    orders = (item for side in known.working.values() for item in side.items())
+    return sum(_filled(known, name, at) < order.quantity for name, order in orders)
 
 
-def _filled(order_id: str, fills: _Fills, before: int) -> int:
-    return sum(fill.quantity for m, fill in fills if fill.order_id == order_id and m.header.mono_sent < before)
+def _filled(known: _Replay, order_id: str, before: int) -> int:
+    return sum(fill.quantity for m, fill in known.fills.get(order_id, ()) if m.header.mono_sent < before)
 
 
 def _next_tick(evidence: Evidence, number: int, symbol: str, ts_ns: int) -> int | None:
@@ -147,7 +222,7 @@ def _next_tick(evidence: Evidence, number: int, symbol: str, ts_ns: int) -> int 
 
 
 CLAUSES = (
-    Clause(6, "no accepted order could breach a limit of quantity", check_quantities),
-    Clause(6, "no accepted order could breach a limit of money at the check's marks", check_money),
-    Clause(6, "passive breaches alert within one tick", check_passive),
+    Clause(6, "no accepted order could breach a limit of quantity", check_quantities, ("order-events",)),
+    Clause(6, "no accepted order could breach a limit of money at the check's marks", check_money, ("order-events",)),
+    Clause(6, "passive breaches alert within one tick", check_passive, ("positions",)),
 )

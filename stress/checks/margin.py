@@ -73,7 +73,7 @@ def _open_at(life: Life, margin: Envelope) -> bool:
 
 
 CLAUSES = (
-    Clause(7, "requirement >= 0, and 0 only when flat", check_requirement),
-    Clause(7, "requirement 0 only with no open order", check_open_orders),
-    Clause(7, "excess may be negative, then a call within one mark", check_call),
+    Clause(7, "requirement >= 0, and 0 only when flat", check_requirement, ("margin",)),
+    Clause(7, "requirement 0 only with no open order", check_open_orders, ("margin",)),
+    Clause(7, "excess may be negative, then a call within one mark", check_call, ("margin",)),
 )

@@ -4,7 +4,7 @@ Each order: one risk decision before the venue; one terminal state; sum of fills
 state.
 """
 
-from engines.wire.messages import Accepted, Cancelled, Denied, Envelope, Fill, Filled, Rejected, Session
+from engines.wire.messages import Accepted, Cancelled, Denied, Envelope, Fill, Filled, Order, Rejected, Session
 from stress.checks.evidence import Evidence, replay
 from stress.checks.lives import TERMINAL, Life, after, lives
 from stress.checks.violation import Clause, NotJudged, Violation, broken
@@ -27,7 +27,7 @@ def check_decision(evidence: Evidence) -> tuple[Violation, ...]:
         early = venue and (not decisions or life.states.index(venue[0]) < life.states.index(decisions[0]))
         if early or (life.fills and not decisions):
             found.append(broken(1, name, "it was at the venue before risk decided", *(venue or life.fills)[:1]))
-        if life.accepted is not None and life.order is not None and life.accepted.body != Accepted(life.order):
+        if life.accepted is not None and life.order is not None and _let_through(life) != life.order:
             found.append(broken(1, name, "risk let another order through than was asked", *life.asked, life.accepted))
     return evidence.concluded(found, *_TOPICS)
 
@@ -79,6 +79,11 @@ def check_silence(evidence: Evidence) -> tuple[Violation, ...]:
     return evidence.concluded(found, *_TOPICS)
 
 
+def _let_through(life: Life) -> Order | None:
+    body = life.accepted.body if life.accepted is not None else None
+    return body.order if isinstance(body, Accepted) else None
+
+
 def _expected(life: Life) -> int | None:
     """How much had filled, as the order's end tells it; None where it does not."""
     match life.end.body if life.end is not None else None:
@@ -109,8 +114,8 @@ def _running(evidence: Evidence, asked: Envelope) -> bool:
 
 
 CLAUSES = (
-    Clause(1, "one risk decision before the venue", check_decision),
-    Clause(1, "one terminal state", check_one_end),
-    Clause(1, "sum of fills <= quantity", check_fills),
-    Clause(1, "nothing after the terminal state", check_silence),
+    Clause(1, "one risk decision before the venue", check_decision, _TOPICS),
+    Clause(1, "one terminal state", check_one_end, _TOPICS),
+    Clause(1, "sum of fills <= quantity", check_fills, _TOPICS),
+    Clause(1, "nothing after the terminal state", check_silence, _TOPICS),
 )

@@ -132,9 +132,9 @@ def _unbooked(evidence: Evidence, number: int) -> Envelope | None:
 
 
 CLAUSES = (
-    Clause(3, "position = opening + signed fills + corporate actions", check_positions),
-    Clause(3, "the account's cash changes by what its fills paid", check_cash),
-    Clause(3, "the fees are those of the fills", check_fees),
-    Clause(3, "cash over all accounts changes by zero, in integer cents", check_all_accounts),
-    Clause(3, "change of equity = realised + change of unrealised - fees", check_equity),
+    Clause(3, "position = opening + signed fills + corporate actions", check_positions, ("positions",)),
+    Clause(3, "the account's cash changes by what its fills paid", check_cash, ("positions",)),
+    Clause(3, "the fees are those of the fills", check_fees, ("positions",)),
+    Clause(3, "cash over all accounts changes by zero, in integer cents", check_all_accounts, ("positions",)),
+    Clause(3, "change of equity = realised + change of unrealised - fees", check_equity, ("positions",)),
 )

@@ -3,6 +3,7 @@
 Quotes bid < ask outside auctions; the tape's pins hold.
 """
 
+import datetime as dt
 from collections import Counter
 from typing import Any
 
@@ -13,6 +14,7 @@ from engines.wire import scenario_file
 from engines.wire.errors import NautilusError
 from engines.wire.messages import Halt, Session
 from engines.wire.pins import Pin, pins
+from engines.wire.session import CLOSE, epoch_ns
 from engines.wire.ticks import Rows
 from stress.checks.evidence import Evidence, in_replay
 from stress.checks.tape import Ticks, closed, opening, some, ticks
@@ -42,11 +44,14 @@ def check_crossed(evidence: Evidence) -> tuple[Violation, ...]:
 def check_pins(evidence: Evidence) -> tuple[Violation, ...]:
     """The tape's pins hold: open, high, low, close and volume of each symbol, but for what an overlay released."""
     released = {tuple(each.partition(":")[0].split()[:2]) for each in evidence.released}
-    found, running = [], []
+    found, running, stopped = [], [], []
     for number in some(evidence.replays()):
         message, session = opening(evidence, number)
         if not closed(evidence, number):
             running.append(number)
+            continue
+        if _early(evidence, number, session):
+            stopped.append(number)
             continue
         evidence.whole("trades", "levels")
         trades, levels = ticks(evidence, "trades", number), ticks(evidence, "levels", number)
@@ -58,7 +63,16 @@ def check_pins(evidence: Evidence) -> tuple[Violation, ...]:
                     found.append(broken(11, pin.symbol, f"{name} is {got}, pinned at {due}", message))
     if running and not found:
         raise NotJudged(f"r{running[0]} was not replayed to its close")
+    if stopped and not found:
+        raise NotJudged(f"r{stopped[0]} was stopped before the market's close")
     return evidence.concluded(found, "sessions", "trades", "levels")
+
+
+def _early(evidence: Evidence, number: int, session: Session) -> bool:
+    """Whether its session was closed before the market's close: it was stopped."""
+    due = epoch_ns(dt.date.fromisoformat(session.date), CLOSE)
+    told = in_replay(evidence.of("sessions"), number)
+    return any(isinstance(m.body, Session) and m.body.event == "close" and m.header.ts_event < due for m in told)
 
 
 def _pins(session: Session) -> tuple[Pin, ...]:
@@ -100,6 +114,6 @@ def _halted(evidence: Evidence, number: int, quotes: Ticks) -> Flags:
 
 
 CLAUSES = (
-    Clause(11, "quotes bid < ask outside auctions", check_crossed),
-    Clause(11, "the tape's pins hold", check_pins),
+    Clause(11, "quotes bid < ask outside auctions", check_crossed, ("quotes",)),
+    Clause(11, "the tape's pins hold", check_pins, ("trades", "levels")),
 )

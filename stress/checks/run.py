@@ -4,6 +4,19 @@ from stress.checks import causality, fills, halts, limits, margin, orders, posit
 from stress.checks.evidence import Evidence
 from stress.checks.violation import Clause, Outcome, judge
 
+NAMES = {
+    1: "an order's life",
+    2: "fills",
+    3: "positions, cash and equity",
+    4: "no match in a halt",
+    5: "halts by the rulebook",
+    6: "risk limits",
+    7: "margin",
+    8: "VPIN",
+    9: "causality",
+    10: "sequences and the recorder",
+    11: "quotes and the tape's pins",
+}
 CLAUSES: tuple[Clause, ...] = tuple(
     sorted(
         (

@@ -6,7 +6,7 @@ Sequences contiguous per (producer, epoch, topic); recorder = published.
 from collections.abc import Collection
 
 from engines.wire.bus import parse_id
-from engines.wire.messages import Header
+from engines.wire.messages import TOPICS, Header
 from stress.checks.evidence import Evidence
 from stress.checks.violation import Clause, NotJudged, Violation
 
@@ -20,9 +20,10 @@ def check_contiguous(evidence: Evidence) -> tuple[Violation, ...]:
         last: dict[_Key, int] = {}
         for entry_id, header in _headers(evidence, topic):
             key = (header.producer, header.epoch)
-            expected = last.get(key, header.seq - 1 if evidence.trimmed(topic) else 0) + 1
+            entity = sender(header, topic)
+            first = header.seq - 1 if evidence.trimmed(topic) else evidence.before.get(entity, 0)
+            expected = last.get(key, first) + 1
             if header.seq != expected:
-                entity = f"{header.producer}/{header.epoch}/{topic}"
                 words = f"{header.seq} where {expected} is due"
                 found.append(Violation(10, entity, header.ts_event, words, (f"{topic}/{entry_id}",)))
             last[key] = max(header.seq, last.get(key, 0))
@@ -38,7 +39,7 @@ def check_recorder(evidence: Evidence) -> tuple[Violation, ...]:
     found, short = [], []
     for topic, kept in evidence.recorded.items():
         messages = {message.entry_id: message.header.ts_event for message in evidence.of(topic)}
-        recorded = upto(kept, messages)
+        recorded = upto(kept, evidence, topic)
         strays = sum(stray.topic == topic for stray in evidence.strays)  # to its dead letters
         for entry_id in sorted(messages.keys() - recorded, key=parse_id):
             found.append(Violation(10, topic, messages[entry_id], "not recorded", (f"{topic}/{entry_id}",)))
@@ -54,10 +55,26 @@ def check_recorder(evidence: Evidence) -> tuple[Violation, ...]:
     return tuple(found)
 
 
-def upto(entry_ids: Collection[str], held: Collection[str]) -> frozenset[str]:
-    """The ids up to the last of those that were held: what is later was published after the evidence was collected."""
-    last = max((parse_id(entry_id) for entry_id in held), default=None)
+def upto(entry_ids: Collection[str], evidence: Evidence, topic: str) -> frozenset[str]:
+    """The ids up to the topic's end: what is later was published after the evidence was collected."""
+    held = (message.entry_id for message in evidence.of(topic))
+    last = max(map(parse_id, [evidence.ends[topic]] if topic in evidence.ends else held), default=None)
     return frozenset(entry_id for entry_id in entry_ids if last is None or parse_id(entry_id) <= last)
+
+
+def sender(header: Header, topic: str) -> str:
+    """Whose numbers these are: `producer/epoch/topic`."""
+    return f"{header.producer}/{header.epoch}/{topic}"
+
+
+def last_numbers(evidence: Evidence) -> dict[str, int]:
+    """The last number of every sender, those before the evidence included: what is due when the next begins."""
+    found = dict(evidence.before)
+    for topic in evidence.topics:
+        for _, header in _headers(evidence, topic):
+            name = sender(header, topic)
+            found[name] = max(header.seq, found.get(name, 0))
+    return found
 
 
 def _headers(evidence: Evidence, topic: str) -> list[tuple[str, Header]]:
@@ -68,6 +85,6 @@ def _headers(evidence: Evidence, topic: str) -> list[tuple[str, Header]]:
 
 
 CLAUSES = (
-    Clause(10, "sequences contiguous per (producer, epoch, topic)", check_contiguous),
-    Clause(10, "recorder = published", check_recorder),
+    Clause(10, "sequences contiguous per (producer, epoch, topic)", check_contiguous, tuple(TOPICS)),
+    Clause(10, "recorder = published", check_recorder, tuple(TOPICS)),
 )

@@ -107,7 +107,7 @@ def _by_symbol(evidence: Evidence, number: int) -> _Rows:
 
 
 CLAUSES = (
-    Clause(8, "VPIN null before n buckets, then in [0, 1]", check_values),
-    Clause(8, "every bucket told once, in order", check_numbers),
-    Clause(8, "every bucket exactly V; buckets + remainder = trades", check_volume),
+    Clause(8, "VPIN null before n buckets, then in [0, 1]", check_values, ("vpin",)),
+    Clause(8, "every bucket told once, in order", check_numbers, ("vpin",)),
+    Clause(8, "every bucket exactly V; buckets + remainder = trades", check_volume, ("vpin",)),
 )

@@ -18,19 +18,23 @@ _EVERY_S = 0.1
 
 
 class Seen(NamedTuple):
-    """One observation: `what` is an event's state, or a health status; `source` event or health."""
+    """One observation: `what` is an event's state, or a health status; `source` event or health.
+
+    `troubles`: the names of an engine's checks that are not ok.
+    """
 
     at_ns: int
     source: str
     unit: str
     what: str
+    troubles: frozenset[str] = frozenset()
 
 
 class Watch:
     """Collects observations until it is closed.
 
-    `events`: the supervisor's events from its first on, until it is gone.  `health`: asks everyone once.
-    Events from before its beginning are stamped with it, and so lie before every injection.
+    `events`: the supervisor's events from its first on, until it is gone.  `health`: asks everyone once, every
+    `every_s`.  Events from before its beginning are stamped with it, and so lie before every injection.
     """
 
     def __init__(
@@ -38,8 +42,10 @@ class Watch:
         events: Callable[[], Iterable[Event]],
         health: Callable[[], Iterable[EngineHealth]],
         on_health: Callable[[Iterable[EngineHealth]], None],
+        every_s: float = _EVERY_S,
     ) -> None:
         self._events, self._health, self._on_health = events, health, on_health
+        self._every_s = every_s
         self._seen: list[Seen] = []
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -61,9 +67,15 @@ class Watch:
         return self._first(lambda seen: seen.source == "event" and seen.unit == unit and seen.what in _BACK, since_ns)
 
     def unwell(self, unit: str, since_ns: int) -> int | None:
-        """When an engine did not answer healthy, first after `since_ns`."""
+        """When an engine that was healthy did not answer so, or one of its checks was no longer ok, first after it."""
+        before = self._before(unit, since_ns)
         return self._first(
-            lambda seen: seen.source == "health" and seen.unit == unit and seen.what != "healthy", since_ns
+            lambda seen: (
+                seen.source == "health"
+                and seen.unit == unit
+                and ((seen.what != "healthy" and before.what == "healthy") or not seen.troubles <= before.troubles)
+            ),
+            since_ns,
         )
 
     def well(self, unit: str, since_ns: int) -> int | None:
@@ -72,13 +84,19 @@ class Watch:
             lambda seen: seen.source == "health" and seen.unit == unit and seen.what == "healthy", since_ns
         )
 
+    def _before(self, unit: str, at_ns: int) -> Seen:
+        """What an engine said when it was last asked; healthy when it had not been."""
+        with self._lock:
+            own = (seen for seen in reversed(self._seen) if seen.source == "health" and seen.unit == unit)
+            return next((seen for seen in own if seen.at_ns <= at_ns), Seen(0, "health", unit, "healthy"))
+
     def _first(self, chosen: Callable[[Seen], bool], since_ns: int) -> int | None:
         with self._lock:
             return next((seen.at_ns for seen in self._seen if seen.at_ns > since_ns and chosen(seen)), None)
 
-    def _note(self, source: str, unit: str, what: str) -> None:
+    def _note(self, source: str, unit: str, what: str, troubles: frozenset[str] = frozenset()) -> None:
         with self._lock:
-            self._seen.append(Seen(time.monotonic_ns(), source, unit, what))
+            self._seen.append(Seen(time.monotonic_ns(), source, unit, what, troubles))
 
     def _follow(self) -> None:
         heard: set[tuple[int, float]] = set()  # a lost connection tells everything again
@@ -91,13 +109,14 @@ class Watch:
                         self._note("event", event.name, event.state)
                     if self._over.is_set():
                         return
-            self._over.wait(_EVERY_S)
+            self._over.wait(self._every_s)
 
     def _ask(self) -> None:
         while not self._over.is_set():
             with contextlib.suppress(NautilusError, OSError):
                 answers = list(self._health())
                 for answer in answers:
-                    self._note("health", answer.name, answer.status)
+                    troubles = frozenset(check.name for check in answer.checks if check.status != "ok")
+                    self._note("health", answer.name, answer.status, troubles)
                 self._on_health(answers)
-            self._over.wait(_EVERY_S)
+            self._over.wait(self._every_s)

@@ -5,6 +5,7 @@ until the writer has read it; a full pipe makes ``append`` wait.
 A child that is forked without exec would inherit the pipe and keep the writer waiting for it: spawn children instead.
 """
 
+import contextlib
 import fcntl
 import os
 import subprocess
@@ -16,6 +17,7 @@ from typing import Self
 from engines.wire.errors import NautilusError
 from reports.records import HISTORY, AnyRecord, encode
 
+FAREWELL = b"\n"  # an empty line: the parent ends on purpose
 _PIPE_BYTES = 1 << 20
 _CLOSE_S = 30.0
 
@@ -76,6 +78,8 @@ class History:
             if self._closed:
                 return
             self._closed = True
+            with contextlib.suppress(BrokenPipeError):  # the writer is gone, which its exit code tells below
+                _write_all(self._pipe, FAREWELL)
             os.close(self._pipe)
         try:
             code = self._writer.wait(_CLOSE_S)

@@ -1,6 +1,8 @@
 """The process that owns ``history.jsonl``: reads JSON lines from its standard input, chains and commits them in groups.
 
 It outlives its parent: on end of input, however the parent ended, it writes what the pipe still holds, syncs and ends.
+An empty line is the parent's farewell.  One that went without it was killed and cannot stop the private fleet beside
+the history, so the writer does that: it is the one process that learns of the death at once, whatever died with it.
 Run as ``python -m stress.history.writer PATH``.
 """
 
@@ -12,9 +14,12 @@ import time
 from pathlib import Path
 
 from reports import chain
+from stress import orphans  # before it is needed: what is installed may be another version by then
+from stress.place import FLEET
 
 GROUP_S = 0.2
 """Longest time that a line waits for its sync."""
+LOG = "writer.log"
 _READ = 1 << 20
 
 
@@ -26,12 +31,16 @@ class Committer:
         self._previous = chain.GENESIS
         self._rest = b""
         self._dirty_since: float | None = None
+        self.farewell = False
 
     def take(self, data: bytes, now: float) -> None:
         """Append every whole line of ``data``; keep what is behind the last newline for the next call."""
         *payloads, self._rest = (self._rest + data).split(b"\n")
         lines: list[bytes] = []
         for payload in payloads:
+            if not payload:
+                self.farewell = True
+                continue
             self._previous, line = chain.link(self._previous, payload)
             lines.append(line)
         if lines:
@@ -67,11 +76,23 @@ def main(path: Path) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+    committer = Committer(descriptor)
     try:
-        serve(sys.stdin.fileno(), Committer(descriptor))
+        serve(sys.stdin.fileno(), committer)
     finally:
         os.close(descriptor)
+    if not committer.farewell:
+        _end_fleet(path.parent)
     return 0
+
+
+def _end_fleet(folder: Path) -> None:
+    """Nobody reads what it says any more: that goes to a file beside the history."""
+    said = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(said, sys.stderr.fileno())
+    if (folder / FLEET).is_dir():
+        ended = orphans.end(folder / FLEET)
+        sys.stderr.write(f"The mission's process is gone; ended {len(ended)} processes of its fleet.\n")
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stress.load import layout, libc, reactor
+from stress.load.ids import of_phase
 from stress.load.plan import LoadPlan
 from stress.load.tables import ARRIVAL, COLUMNS, OPEN, REQUEST, Bout, Mix, socket_address
 
@@ -44,16 +45,19 @@ class EpollGenerator:
 
     def __init__(self, plan: LoadPlan, mix: Mix) -> None:
         self._buffers: list[Any] = []  # ctypes buffers whose addresses the tables hold
+        self._mix = mix
         self._slot_bytes = _untouched(SLOTS)
         self._parts = _untouched(plan.connections)  # of split replies
         self.counts: NDArray[np.int64] = np.zeros((len(plan.targets), COLUMNS), dtype=np.int64)
         self._epoll = select.epoll()
+        self._wire = np.frombuffer(bytearray(b"".join(mix.wire)), dtype=np.uint8)
         self._tables = layout.Tables(
             loop=np.zeros(1, dtype=layout.LOOP),
             conns=_connections(plan),
             row=np.zeros(layout.ROW, dtype=np.uint8),
             targets=self._targets(plan),
             requests=self._requests(mix),
+            wire=self._wire,
             arrivals=np.zeros(1, dtype=ARRIVAL),
             counts=self.counts,
             slots=np.zeros(SLOTS, dtype=layout.SLOT),
@@ -68,6 +72,7 @@ class EpollGenerator:
         loop["parts"] = self._parts.ctypes.data
         loop["slots"] = self._slot_bytes.ctypes.data
         loop["think"] = -1
+        loop["part"], loop["processes"] = plan.part, plan.processes
         self.open(0)  # its time is over: this only compiles, or loads what was compiled before
 
     def _keep(self, data: bytes) -> int:
@@ -87,11 +92,13 @@ class EpollGenerator:
 
     def _requests(self, mix: Mix) -> NDArray[np.void]:
         table = np.zeros(len(mix.requests), dtype=REQUEST)
-        table["address"] = [self._keep(wire) for wire in mix.wire]
         table["length"] = [len(wire) for wire in mix.wire]
+        starts = np.cumsum(table["length"]) - table["length"]
+        table["address"] = self._wire.ctypes.data + starts
+        table["id_at"] = np.where(np.array(mix.id_at) < 0, -1, starts + mix.id_at)
         table["target"] = mix.target_of
         table["status"] = [request.status for request in mix.requests]
-        table["check"] = [request.check is not None for request in mix.requests]
+        table["check"] = [request.has_expectations for request in mix.requests]
         return table
 
     def open(self, limit_ns: int) -> int:
@@ -112,6 +119,8 @@ class EpollGenerator:
             loop[field] = 0
         loop["total"], loop["end"], loop["think"] = bout.scheduled, bout.end, bout.think
         loop["per_target"] = bout.per_target
+        phased = (of_phase(*pair, bout.number) for pair in zip(self._mix.wire, self._mix.id_at, strict=True))
+        self._wire[:] = np.frombuffer(b"".join(phased), dtype=np.uint8)
         self._tables = self._tables._replace(arrivals=bout.arrivals)
         reactor.drive(self._tables)
         bout.scheduled = int(loop["next"][0])

@@ -49,7 +49,7 @@ TARGET = np.dtype(
     align=True,
 )
 SLOT = np.dtype([("arrival", "i8"), ("length", "i8")])  # a reply set aside for its body check
-SOURCES = ("layout.py", "libc.py", "queues.py", "reactor.py", "replies.py", "tables.py")
+SOURCES = ("calls.py", "digits.py", "layout.py", "libc.py", "queues.py", "reactor.py", "replies.py", "tables.py")
 FINGERPRINT = zlib.crc32(b"".join(Path(__file__).with_name(name).read_bytes() for name in SOURCES))
 
 LOOP_FIELDS = (
@@ -75,6 +75,8 @@ LOOP_FIELDS = (
     "unchecked",
     "parts",  # addresses of split replies and of slots
     "slots",
+    "part",  # of the schedule's arrivals, this process has every `processes`-th from this one on
+    "processes",
     # numba's disk cache knows a compiled function by its own file and its types alone.  A field named after the
     # sources makes a change in any of them a change of type, so that stale machine code is never run.
     f"sources_{FINGERPRINT:08x}",
@@ -107,6 +109,7 @@ class Tables(NamedTuple):
     row: NDArray[np.uint8]  # (ROW,) every reply is read here
     targets: NDArray[np.void]  # (targets,) TARGET
     requests: NDArray[np.void]  # (requests,)
+    wire: NDArray[np.uint8]  # the bytes of all requests
     arrivals: NDArray[np.void]
     counts: NDArray[np.int64]  # (targets, COLUMNS)
     slots: NDArray[np.void]  # (n,) SLOT

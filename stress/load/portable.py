@@ -11,6 +11,7 @@ import httptools
 import numpy as np
 from numpy.typing import NDArray
 
+from stress.load.ids import of_arrival, of_phase
 from stress.load.plan import LoadPlan
 from stress.load.result import Outcome
 from stress.load.tables import BROKEN, COLUMNS, OPEN, SCHEDULED, SENT, Bout, Mix
@@ -109,7 +110,8 @@ class AsyncioGenerator:
         self._samples: deque[tuple[int, bytes]] = deque()
         self._stopping = False
         self._idle = True  # no arrival has a time yet that the pump could wait for
-        self._begin_bout(Bout(np.zeros(0, dtype=[("intended", "i8"), ("choice", "u2")]), 0, 0, -1, 0))
+        none = np.zeros(0, dtype=[("intended", "i8"), ("choice", "u2")])
+        self._begin_bout(Bout(none, number=0, begin=0, end=0, measured=0, think=-1, scheduled=0))
 
     @property
     def counts(self) -> NDArray[np.int64]:
@@ -121,6 +123,8 @@ class AsyncioGenerator:
         self._intended: list[int] = bout.arrivals["intended"][: bout.scheduled].tolist()
         self._choice: list[int] = bout.arrivals["choice"].tolist()
         self._taken = [0] * len(self._choice)
+        self._sent = [0] * len(self._choice)
+        self._wire = [of_phase(*pair, bout.number) for pair in zip(self._mix.wire, self._mix.id_at, strict=True)]
         self._settled = [0] * len(self._choice)
         self._outcome = [int(Outcome.PENDING)] * len(self._choice)
         self._next, self._unsettled, self._stall = 0, 0, 0
@@ -145,7 +149,13 @@ class AsyncioGenerator:
         self._begin_bout(bout)
         self._loop.run_until_complete(self._drive())
         bout.scheduled = self._next
-        columns = {"taken": self._taken, "settled": self._settled, "outcome": self._outcome, "choice": self._choice}
+        columns = {
+            "taken": self._taken,
+            "sent": self._sent,
+            "settled": self._settled,
+            "outcome": self._outcome,
+            "choice": self._choice,
+        }
         for column, values in columns.items():
             bout.arrivals[column] = values
         bout.arrivals["intended"][: self._next] = self._intended[: self._next]
@@ -191,12 +201,13 @@ class AsyncioGenerator:
 
     def _issue(self, connection: Connection, i: int) -> None:
         choice = self._choice[i]
-        connection.arrival = i
-        if self._mix.requests[choice].check is not None and i % self._plan.sample_every == 0:
+        connection.arrival, self._sent[i] = i, monotonic_ns()
+        if self._mix.requests[choice].has_expectations and i % self._plan.sample_every == 0:
             connection.body = []
         self._counts[connection.target][SENT] += 1
         if connection.transport is not None:
-            connection.transport.write(self._mix.wire[choice])
+            n = i * self._plan.processes + self._plan.part
+            connection.transport.write(of_arrival(self._wire[choice], self._mix.id_at[choice], n))
 
     def _settle(self, i: int, outcome: Outcome, now: int) -> None:
         self._settled[i] = now

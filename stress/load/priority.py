@@ -8,9 +8,11 @@ accept and ignore it; elsewhere nothing is asked.
 
 import ctypes
 import platform
+import signal
 import sys
 
 SLICE_NS = 100_000
+_PR_SET_PDEATHSIG = 1
 _SYSCALL = {"x86_64": 314, "aarch64": 274}  # sched_setattr
 
 
@@ -36,3 +38,9 @@ def ask_for_short_slices() -> bool:
         return False
     wanted = _SchedAttr(size=ctypes.sizeof(_SchedAttr), runtime=SLICE_NS)
     return int(ctypes.CDLL(None).syscall(number, 0, ctypes.byref(wanted), 0)) == 0
+
+
+def stop_with_parent() -> None:
+    """Be sent SIGTERM when the parent ends (Linux): in a session of its own, no terminal says so."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)

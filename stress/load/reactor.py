@@ -5,6 +5,8 @@ used next, so that every connection held open also carries requests.
 """
 
 from stress.load import libc
+from stress.load.calls import clock, errno
+from stress.load.digits import write_number
 from stress.load.layout import (
     ADMIT_MAX,
     BUSY,
@@ -26,7 +28,6 @@ from stress.load.layout import (
     RESET,
     RETRY_NS,
     ROW,
-    SECOND_NS,
     SWEEP_NS,
     TIMEOUT,
     UNSENT,
@@ -37,18 +38,6 @@ from stress.load.layout import (
 from stress.load.queues import pop_waiting, put_free, put_waiting, take_free
 from stress.load.replies import read_chunks, read_head
 from stress.load.tables import BROKEN, OPEN, SCHEDULED, SENT
-
-
-@kernel
-def clock(t: Tables) -> int:
-    libc.clock_gettime(libc.CLOCK_MONOTONIC, t.words.ctypes.data)
-    return int(t.words[0] * SECOND_NS + t.words[1])
-
-
-@kernel
-def errno() -> int:
-    return int(libc.carray(libc.errno_location(), 1)[0])
-
 
 # Settling: every arrival ends here exactly once.
 
@@ -134,9 +123,11 @@ def fail(t: Tables, c: int, outcome: int, now: int) -> None:
 
 @kernel
 def push(t: Tables, c: int) -> None:
-    """Write what is left of the request."""
+    """Write what is left of the request, whose bytes are shared by all of its kind: its number is put in anew."""
     conn = t.conns[c]
     request = t.requests[t.arrivals[conn.arrival].choice]
+    if request.id_at >= 0:
+        write_number(t, request.id_at, conn.arrival * t.loop[0].processes + t.loop[0].part)
     sent: int = libc.send(conn.fd, request.address + conn.written, request.length - conn.written, libc.MSG_NOSIGNAL)
     if sent >= 0:
         conn.written += sent
@@ -145,8 +136,9 @@ def push(t: Tables, c: int) -> None:
 
 
 @kernel
-def issue(t: Tables, c: int, i: int) -> None:
+def issue(t: Tables, c: int, i: int, now: int) -> None:
     conn = t.conns[c]
+    t.arrivals[i].sent = now
     conn.state, conn.body, conn.closing, conn.partial = BUSY, HEAD, 0, 0
     conn.arrival, conn.written, conn.got = i, 0, 0
     t.counts[conn.target, SENT] += 1
@@ -154,11 +146,11 @@ def issue(t: Tables, c: int, i: int) -> None:
 
 
 @kernel
-def offer(t: Tables, c: int) -> None:
+def offer(t: Tables, c: int, now: int) -> None:
     """A connection became free: the arrival that waits longest takes it."""
     k = t.conns[c].target
     if t.targets[k].waiting >= 0:
-        issue(t, c, pop_waiting(t, k))
+        issue(t, c, pop_waiting(t, k), now)
     else:
         put_free(t, c)
 
@@ -180,7 +172,7 @@ def admit(t: Tables, now: int) -> None:
         if target.first >= 0:
             c = target.first
             take_free(t, c)
-            issue(t, c, i)
+            issue(t, c, i, arrival.taken)
         else:
             put_waiting(t, k, i)
 
@@ -227,7 +219,7 @@ def complete(t: Tables, c: int) -> None:
     if conn.closing:
         drop(t, c, now)
     else:
-        offer(t, c)
+        offer(t, c, now)
 
 
 @kernel
@@ -317,7 +309,7 @@ def on_event(t: Tables, c: int, flags: int, now: int) -> None:
         loop.connecting -= 1
         loop.open += 1
         t.counts[conn.target, OPEN] += 1
-        offer(t, c)
+        offer(t, c, now)
         return
     if conn.state == BUSY and conn.written < t.requests[t.arrivals[conn.arrival].choice].length:
         push(t, c)

@@ -62,6 +62,12 @@ class LoadSecond(msgspec.Struct, frozen=True, tag="second"):
     targets: dict[str, TargetCounts]
 
 
+class LoadWaiting(msgspec.Struct, frozen=True, tag="waiting"):
+    """One of several processes is ready for a phase, and waits on standard input for its first instant."""
+
+    phase: str
+
+
 class Percentiles(msgspec.Struct, frozen=True):
     """Of one HDR histogram, in microseconds (3 significant digits); count 0 means nothing was measured."""
 
@@ -74,19 +80,38 @@ class Percentiles(msgspec.Struct, frozen=True):
 
 
 class TargetResult(msgspec.Struct, frozen=True):
-    """Totals of one target over one phase; latency from the intended time, failures and unsent included."""
+    """Totals of one target over one phase; latency from the intended time, failures and unsent included.
+
+    counts: without the warm-up, but for open and broken.  warm: of the warm-up; None when there was none.
+    """
 
     counts: TargetCounts
     latency: Percentiles | None
+    warm: TargetCounts | None = None
+
+
+class Sighting(msgspec.Struct, frozen=True):
+    """One request to look for in a server's log.  id: its correlation header, empty when it carried none of ours."""
+
+    id: str
+    target: str
+    path: str
+    outcome: str
+    intended_ns: int
+    latency_us: int
 
 
 class PhaseResult(msgspec.Struct, frozen=True):
-    """Totals of one phase.
+    """Totals of one phase, without its warm-up, and how the generator fared.  A distribution of nothing is None.
 
-    lag: how late the generator took up each arrival, whatever the connections did; None when nothing was scheduled.
-    cpu_share: CPU seconds of the generator process per second of the phase.  stall_max_us: the longest it kept an
-    event waiting.  bodies_checked: replies whose body was compared.  bodies_unchecked: sampled replies too large, or
-    too many at once, to be compared.  open_min: fewest connections open at the end of any second.
+    started_ns, seconds: of the measured part.  latency: from the intended time (wrk2's corrected figure).
+    lag: how late the generator took up each arrival, whatever the connections did.
+    cpu_share: CPU seconds of the generator per second of the phase, all its processes together; cpu_share_max: of the
+    busiest of them.  stall_max_us: the longest it kept an event waiting.  bodies_checked: replies whose body was
+    compared.  bodies_unchecked: sampled replies too large, or too many at once, to be compared.  open_min: fewest
+    connections open at the end of any measured second.
+    service: of what was sent, from its first byte to the reply's last (wrk2's uncorrected figure): without the wait
+    for a connection.  slowest, first_failed: a few requests to look for in the servers' logs.
     """
 
     name: str
@@ -101,6 +126,10 @@ class PhaseResult(msgspec.Struct, frozen=True):
     bodies_checked: int
     bodies_unchecked: int
     open_min: int
+    cpu_share_max: float = 0.0
+    service: Percentiles | None = None
+    slowest: tuple[Sighting, ...] = ()
+    first_failed: tuple[Sighting, ...] = ()
 
 
 class LoadResult(msgspec.Struct, frozen=True, tag="result"):
@@ -119,4 +148,4 @@ class LoadFailure(msgspec.Struct, frozen=True, tag="failure"):
     next_step: str
 
 
-LoadLine = LoadReady | LoadSecond | LoadResult | LoadFailure
+LoadLine = LoadReady | LoadWaiting | LoadSecond | LoadResult | LoadFailure

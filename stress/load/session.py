@@ -11,23 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stress.load.checks import passes
+from stress.load.checks import as_expected
 from stress.load.errors import LoadError
-from stress.load.fold import percentiles, write_log
 from stress.load.generator import Generator
 from stress.load.plan import LoadPlan, Phase
-from stress.load.result import (
-    FAILURES,
-    LoadLine,
-    LoadReady,
-    LoadResult,
-    LoadSecond,
-    Outcome,
-    PhaseResult,
-    TargetCounts,
-    TargetResult,
-)
-from stress.load.tables import BROKEN, LEAD_NS, OPEN, SCHEDULED, SENT, Bout, Mix, arrivals_of, bout_of
+from stress.load.result import LoadLine, LoadReady, LoadResult, LoadSecond, Outcome, PhaseResult
+from stress.load.tables import LEAD_NS, OPEN, Bout, Mix, arrivals_of, bout_of
+from stress.load.totals import row_counts, totals
 
 SAMPLES_S = 0.05  # how often sampled replies are checked
 SPARE_FILES = 64
@@ -47,12 +37,31 @@ class Watch:
     second: int = 0
 
 
-class Session:
-    """Runs a plan with a generator.  `emit` gets every line but the result; HDR logs go to `folder`."""
+Begin = Callable[[Phase, int], int | None]
 
-    def __init__(self, plan: LoadPlan, mix: Mix, generator: Generator, folder: Path, emit: Callable[[LoadLine], None]):
+
+def at_once(_: Phase, earliest_ns: int) -> int:
+    """A phase begins as soon as it can, but not before `earliest_ns`."""
+    return max(earliest_ns, time.monotonic_ns() + LEAD_NS)
+
+
+class Session:
+    """Runs a plan with a generator.  `emit` gets every line but the result; HDR logs go to `folder`.
+
+    begin: says when a phase that is ready begins, CLOCK_MONOTONIC, given the earliest; None ends the run.
+    """
+
+    def __init__(
+        self,
+        plan: LoadPlan,
+        mix: Mix,
+        generator: Generator,
+        folder: Path,
+        emit: Callable[[LoadLine], None],
+        begin: Begin = at_once,
+    ):
         self._plan, self._mix, self._generator = plan, mix, generator
-        self._folder, self._emit = folder, emit
+        self._folder, self._emit, self._begin = folder, emit, begin
         self._thread = ThreadPoolExecutor(1, "generator")
         self._stopped = threading.Event()
 
@@ -73,13 +82,16 @@ class Session:
             for number, phase in enumerate(self._plan.phases):
                 if self._stopped.is_set():
                     break
-                phases.append(self._phase(phase, number))
+                phases += self._phase(phase, number)
         return LoadResult(self._generator.name, tuple(phases), self._stopped.is_set())
 
-    def _phase(self, phase: Phase, number: int) -> PhaseResult:
+    def _phase(self, phase: Phase, number: int) -> list[PhaseResult]:
+        """One result, or none when nobody says when to begin."""
         arrivals = arrivals_of(phase, number, self._plan, self._mix)
-        earliest = 0 if number else self._plan.start_ns
-        bout = bout_of(phase, arrivals, max(earliest, time.monotonic_ns() + LEAD_NS))
+        begin = self._begin(phase, 0 if number else self._plan.start_ns)
+        if begin is None:
+            return []
+        bout = bout_of(phase, number, arrivals, begin, self._plan)
         counts = self._generator.counts
         watch = Watch(np.zeros_like(counts), np.zeros(len(counts), dtype=np.int64))
         cpu = time.process_time()
@@ -89,66 +101,57 @@ class Session:
             wait([driven], max(0.001, min(SAMPLES_S, (tick - time.monotonic_ns()) / SECOND_NS)))
             self._check_samples(bout, watch)
             if time.monotonic_ns() >= tick and not driven.done():
-                self._second(phase.name, watch)
+                self._second(phase, watch)
         driven.result()
         self._check_samples(bout, watch)
-        self._second(phase.name, watch)
-        seconds = max(0.0, (time.monotonic_ns() - bout.begin) / SECOND_NS)  # 0: stopped before it began
-        cpu_share = (time.process_time() - cpu) / seconds if seconds else 0.0
-        return self._fold(phase, bout, watch, (seconds, cpu_share))
+        self._second(phase, watch)
+        return [self._result(phase, bout, watch, time.process_time() - cpu)]
 
     def _check_samples(self, bout: Bout, watch: Watch) -> None:
         """Check the bodies set aside; a wrong one turns its arrival from done to failed."""
         for i, body in self._generator.samples():
             choice = int(bout.arrivals["choice"][i])
-            check = self._mix.requests[choice].check
             watch.checked += 1
-            if check is not None and not passes(check, body):
+            if not as_expected(self._mix.requests[choice], body):
                 watch.bad[self._mix.target_of[choice]] += 1
                 bout.wrong.append(i)
 
-    def _second(self, phase: str, watch: Watch) -> None:
+    def _second(self, phase: Phase, watch: Watch) -> None:
         """Report what was counted since the last second."""
         now = corrected(self._generator.counts, watch.bad)
         window = now - watch.counted
         window[:, OPEN] = now[:, OPEN]
         watch.counted = now
         opened = int(now[:, OPEN].sum())
-        watch.open_min = opened if watch.open_min is None else min(opened, watch.open_min)
+        if watch.second + 1 > phase.warm_s:
+            watch.open_min = opened if watch.open_min is None else min(opened, watch.open_min)
         targets = {target.name: row_counts(row) for target, row in zip(self._mix.targets, window, strict=True)}
-        self._emit(LoadSecond(phase, watch.second, time.monotonic_ns(), targets))
+        self._emit(LoadSecond(phase.name, watch.second, time.monotonic_ns(), targets))
         watch.second += 1
 
-    def _fold(self, phase: Phase, bout: Bout, watch: Watch, spent: tuple[float, float]) -> PhaseResult:
-        arrivals = bout.arrivals[: bout.scheduled]
-        if bout.per_target:  # no schedule says when the first ones are due: as soon as they can be sent
-            first = arrivals[: bout.outstanding]
-            first["intended"] = first["taken"]
-        arrivals["outcome"][bout.wrong] = Outcome.BAD_BODY
-        us = np.maximum((arrivals["settled"] - arrivals["intended"]) // 1000, 0)
-        lag = np.maximum((arrivals["taken"] - arrivals["intended"]) // 1000, 0)
-        second = (arrivals["intended"] - bout.begin) // SECOND_NS
-        start_epoch_s = time.time() - (time.monotonic_ns() - bout.begin) / SECOND_NS
-        target_of = self._mix.target_of[arrivals["choice"]]
-        targets = {}
-        for k, target in enumerate(self._mix.targets):
-            mine = target_of == k
-            write_log(self._folder / f"{phase.name}.{target.name}.hlog", second[mine], us[mine], start_epoch_s)
-            targets[target.name] = TargetResult(row_counts(watch.counted[k]), percentiles(us[mine]))
-        write_log(self._folder / f"{phase.name}.generator-lag.hlog", second, lag, start_epoch_s)
+    def _result(self, phase: Phase, bout: Bout, watch: Watch, cpu_s: float) -> PhaseResult:
+        begin = bout.measured if phase.warm_s else bout.begin
+        seconds = max(0.0, (time.monotonic_ns() - begin) / SECOND_NS)  # 0: stopped before it began
+        spent = seconds + phase.warm_s
+        share = cpu_s / spent if seconds else 0.0
+        found = totals(self._plan, self._mix, bout, watch.counted, self._folder)
         return PhaseResult(
             name=phase.name,
-            started_ns=bout.begin,
-            seconds=spent[0],
+            started_ns=begin,
+            seconds=seconds,
             stopped=self._stopped.is_set(),
-            targets=targets,
-            latency=percentiles(us),
-            lag=percentiles(lag),
-            cpu_share=spent[1],
+            targets=found.targets,
+            latency=found.latency,
+            service=found.service,
+            lag=found.lag,
+            cpu_share=share,
+            cpu_share_max=share,
             stall_max_us=self._generator.stall_ns() // 1000,
             bodies_checked=watch.checked,
             bodies_unchecked=self._generator.unchecked(),
             open_min=watch.open_min or 0,
+            slowest=found.slowest,
+            first_failed=found.first_failed,
         )
 
 
@@ -158,20 +161,6 @@ def corrected(counts: Counts, bad: Counts) -> Counts:
     now[:, Outcome.DONE] -= bad
     now[:, Outcome.BAD_BODY] += bad
     return now
-
-
-def row_counts(row: Counts) -> TargetCounts:
-    """One target's counters by name."""
-    failed = {kind.name.lower(): int(row[kind]) for kind in FAILURES if row[kind]}
-    return TargetCounts(
-        scheduled=int(row[SCHEDULED]),
-        sent=int(row[SENT]),
-        done=int(row[Outcome.DONE]),
-        failed=failed,
-        unsent=int(row[Outcome.UNSENT]),
-        open=int(row[OPEN]),
-        broken=int(row[BROKEN]),
-    )
 
 
 def allow_files(wanted: int) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stress.load.errors import LoadError
+from stress.load.ids import DIGITS, HEADER, request_id
 from stress.load.plan import ClosedPhase, LoadPlan, OpenPhase, Phase, Request, Target
 from stress.load.result import Outcome
 from stress.load.schedule import dealt, even_arrivals, poisson_arrivals, weighted_choices
@@ -20,6 +21,7 @@ ARRIVAL = np.dtype(
     [
         ("intended", "i8"),  # when it should be sent
         ("taken", "i8"),  # when the generator took it up
+        ("sent", "i8"),  # when its first byte went to a connection; 0 when none did
         ("settled", "i8"),  # when it was answered, failed or was given up
         ("after", "i8"),  # index of the arrival that waits behind it for a connection, or -1
         ("choice", "u2"),  # index of its request
@@ -28,7 +30,7 @@ ARRIVAL = np.dtype(
     align=True,
 )
 REQUEST = np.dtype(
-    [("address", "u8"), ("length", "i8"), ("target", "i4"), ("status", "i4"), ("check", "u1")],
+    [("address", "u8"), ("length", "i8"), ("id_at", "i8"), ("target", "i4"), ("status", "i4"), ("check", "u1")],
     align=True,
 )
 
@@ -47,6 +49,7 @@ class Mix:
     target_of: NDArray[np.int32]  # (requests,)
     weights: NDArray[np.float64]  # (requests,), summing to one
     wire: tuple[bytes, ...]
+    id_at: tuple[int, ...]  # where the digits of its id are in each; -1 without an id
 
 
 def mix_of(plan: LoadPlan) -> Mix:
@@ -54,19 +57,30 @@ def mix_of(plan: LoadPlan) -> Mix:
     pairs = [(i, request) for i, target in enumerate(plan.targets) for request in target.requests]
     shares = [sum(request.weight for request in target.requests) for target in plan.targets]
     weights = np.array([plan.targets[i].weight * request.weight / shares[i] for i, request in pairs])
+    wire = tuple(wire_bytes(plan.targets[i], request, plan.run_id if plan.correlate else "") for i, request in pairs)
     return Mix(
         targets=plan.targets,
         requests=tuple(request for _, request in pairs),
         target_of=np.array([i for i, _ in pairs], dtype=np.int32),
         weights=weights / weights.sum(),
-        wire=tuple(wire_bytes(plan.targets[i], request) for i, request in pairs),
+        wire=wire,
+        id_at=tuple(_id_at(data, plan.run_id) if plan.correlate else -1 for data in wire),
     )
 
 
-def wire_bytes(target: Target, request: Request) -> bytes:
-    """One request as it goes over the connection."""
+def _id_at(wire: bytes, run: str) -> int:
+    """Where the digits of our id start in a request; -1 when it brings a header of its own of that name."""
+    line = f"\r\n{HEADER}: {request_id(run, 0, 0)}\r\n".encode()
+    found = wire.find(line)
+    return -1 if found < 0 else found + len(line) - 2 - DIGITS
+
+
+def wire_bytes(target: Target, request: Request, run: str = "") -> bytes:
+    """One request as it goes over the connection, with the id of a first arrival where `run` is given."""
     host = f"[{target.host}]" if ":" in target.host else target.host
     headers = {"Host": f"{host}:{target.port}", **request.headers}
+    if run and HEADER.lower() not in {name.lower() for name in request.headers}:
+        headers |= {HEADER: request_id(run, 0, 0)}
     body = b"" if request.body is None else request.body.encode()
     if request.body is not None:
         headers |= {"Content-Type": request.content_type}
@@ -77,27 +91,33 @@ def wire_bytes(target: Target, request: Request) -> bytes:
 
 
 def arrivals_of(phase: Phase, number: int, plan: LoadPlan, mix: Mix) -> NDArray[np.void]:
-    """The arrivals of phase `number` of the plan, times counted from 0, dtype ARRIVAL.
+    """This part's arrivals of phase `number` of the plan, times counted from 0, dtype ARRIVAL.
 
-    A closed phase has room for all that it may send; only its first `concurrency` arrivals have a time yet.
+    All parts of an open phase draw the same schedule, and each takes every `processes`-th of it, so that together
+    they send exactly what one process would.  A closed phase has room for all that it may send; only its first
+    arrivals, its part of `concurrency`, have a time yet.
     """
-    rng = np.random.default_rng((plan.seed, number))
+    own = slice(plan.part, None, plan.processes)
     if isinstance(phase, OpenPhase):
+        rng = np.random.default_rng((plan.seed, number))
         rate = np.asarray(phase.rate, dtype=np.float64)
-        seconds = (
-            poisson_arrivals(rate, phase.step_s, rng)
-            if phase.arrivals == "poisson"
-            else even_arrivals(rate, phase.step_s)
-        )
-        count = len(seconds)
+        if phase.arrivals == "poisson":
+            seconds = poisson_arrivals(rate, phase.step_s, rng)
+        else:
+            seconds = even_arrivals(rate, phase.step_s)
+        choices = weighted_choices(mix.weights, len(seconds), rng)[own]
+        seconds = seconds[own]
     else:
-        count = phase.concurrency + int(phase.duration_s * phase.requests_per_s_max)
-        seconds = np.zeros(phase.concurrency)
-    table = np.zeros(count, dtype=ARRIVAL)
+        rng = np.random.default_rng((plan.seed, number, plan.part) if plan.processes > 1 else (plan.seed, number))
+        first = dealt(mix.weights, phase.concurrency)[own]
+        seconds = np.zeros(len(first))
+        room = int(phase.duration_s * phase.requests_per_s_max) // plan.processes
+        choices = weighted_choices(mix.weights, len(first) + room, rng)
+        if phase.per_target:
+            choices[: len(first)] = first
+    table = np.zeros(len(choices), dtype=ARRIVAL)
     table["intended"][: len(seconds)] = np.round(seconds * 1e9)
-    table["choice"] = weighted_choices(mix.weights, count, rng)
-    if isinstance(phase, ClosedPhase) and phase.per_target:
-        table["choice"][: phase.concurrency] = dealt(mix.weights, phase.concurrency)
+    table["choice"] = choices
     table["after"] = -1
     table["outcome"] = Outcome.PENDING
     return table
@@ -108,8 +128,10 @@ class Bout:
     """One phase in the generator's hands.  `scheduled` is final once the bout has been driven."""
 
     arrivals: NDArray[np.void]
+    number: int  # the phase's place in the plan
     begin: int
     end: int
+    measured: int  # what is due before is warm-up
     think: int  # nanoseconds; -1 in an open phase
     scheduled: int  # arrivals[:scheduled] have a time
     per_target: bool = False
@@ -117,14 +139,15 @@ class Bout:
     wrong: list[int] = field(default_factory=list)  # arrivals answered with a body that failed its check
 
 
-def bout_of(phase: Phase, arrivals: NDArray[np.void], begin: int) -> Bout:
-    """Fix a phase's arrivals to the clock: its first instant is `begin`."""
+def bout_of(phase: Phase, number: int, arrivals: NDArray[np.void], begin: int, plan: LoadPlan) -> Bout:
+    """Fix the arrivals of phase `number` to the clock: its first instant is `begin`."""
     scheduled, think, per_target, outstanding = len(arrivals), -1, False, 0
     if isinstance(phase, ClosedPhase):
-        scheduled = outstanding = phase.concurrency
+        scheduled = outstanding = len(range(plan.part, phase.concurrency, plan.processes))
         think, per_target = round(phase.think_s * 1e9), phase.per_target
     arrivals["intended"][:scheduled] += begin
-    return Bout(arrivals, begin, begin + round(phase.duration_s * 1e9), think, scheduled, per_target, outstanding)
+    end, measured = begin + round(phase.duration_s * 1e9), begin + round(phase.warm_s * 1e9)
+    return Bout(arrivals, number, begin, end, measured, think, scheduled, per_target, outstanding)
 
 
 def socket_address(target: Target) -> tuple[int, bytes]:

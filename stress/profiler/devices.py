@@ -8,7 +8,7 @@ import importlib
 import os
 from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,7 @@ THREADS = (
     "BLIS_NUM_THREADS",
 )  # fmt: skip
 Call = Callable[[], Array]
+Kind = Literal["reference", "processor", "compiled", "gpu"]
 
 
 class Absent(Exception):
@@ -38,12 +39,16 @@ class Opened(NamedTuple):
 
 
 class Way(NamedTuple):
-    """A device by name.  `threads`: it uses all cores, else one."""
+    """A device by name.  `threads`: it uses all cores, else one.
+
+    `kind`: the plain reference, the processor through a library, the processor with compiled code, a GPU.
+    """
 
     name: str
     title: str
     threads: bool
     open: Callable[[], Opened]
+    kind: Kind = "processor"
 
 
 def usable_cores() -> int:
@@ -144,13 +149,13 @@ def _need_cores() -> None:
 
 
 WAYS: tuple[Way, ...] = (
-    Way("numpy", "numpy, one thread", False, _numpy),
-    Way("numba", "numba, one thread", False, _numba),
+    Way("numpy", "numpy, one thread", False, _numpy, "reference"),
+    Way("numba", "numba, one thread", False, _numba, "compiled"),
     Way("numpy-threads", "numpy, a matrix library's threads", True, _numpy_threads),
-    Way("numba-threads", "numba, all cores", True, _numba_threads),
+    Way("numba-threads", "numba, all cores", True, _numba_threads, "compiled"),
     Way("mlx-cpu", "MLX on the processor", True, _mlx_cpu),
-    Way("mlx-gpu", "MLX on the GPU (Metal or CUDA)", True, _mlx_gpu),
-    Way("cuda", "CuPy on an NVIDIA GPU", True, _cuda),
+    Way("mlx-gpu", "MLX on the GPU (Metal or CUDA)", True, _mlx_gpu, "gpu"),
+    Way("cuda", "CuPy on an NVIDIA GPU", True, _cuda, "gpu"),
 )
 
 

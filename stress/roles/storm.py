@@ -1,4 +1,4 @@
-"""A scenario's tape and the load that follows it, side by side; then every message drained and counted."""
+"""A scenario's tape, the load that follows it and the faults of its schedule, side by side; then the account."""
 
 import asyncio
 import time
@@ -6,18 +6,24 @@ from typing import Any
 
 from engines.wire.errors import NautilusError
 from engines.wire.scenario import Scenario
+from engines.wire.session import epoch_ns
 from engines.wire.ticks import PRICE_SCALE
 from reports import records
+from stress.faults.fault import Fault
+from stress.faults.overlay import TAPE, Laid
 from stress.history.stamp import stamp
 from stress.load.plan import LoadPlan, OpenPhase
-from stress.roles import account
+from stress.roles import account, opening
 from stress.roles.account import Account
+from stress.roles.injection import Due, Injection
 from stress.run import Run
+from stress.specs import strike
 from stress.specs.storm import Storm
 from stress.targets import STEP_S, phase_records, rate_curve, stress_curve, targets
 
 _OPENING_S = 8.0  # from the generator's start to its connections being open
 _PROBE_S = 1.0
+_LOOK_S = 0.25  # between two looks at everyone's health while faults strike
 _REPLAY_S = 60.0
 
 
@@ -27,7 +33,9 @@ async def carry_out(run: Run, spec: Storm) -> None:
     began = time.monotonic()
     lead = max(spec.lead_s, _OPENING_S)
     window_at = time.monotonic_ns() + int(lead * 1e9)
-    await asyncio.to_thread(run.fleet.post, "marketdata", "/replay", _request(scenario, run.seed, window_at))
+    request = _request(_told(run, spec, scenario), scenario, run.seed, window_at)
+    await asyncio.to_thread(run.fleet.post, "marketdata", "/replay", request)
+    await opening.begin(run, spec.window, scenario, lead - _OPENING_S)
     rate = rate_curve(stress_curve(scenario, STEP_S), run.capacity[spec.mix] * spec.share, spec.floor)
     load = LoadPlan(
         targets(run.manifests(), run.fleet.known(), spec.mix, spec.connections),
@@ -38,15 +46,18 @@ async def carry_out(run: Run, spec: Storm) -> None:
     )
     run.phase(spec.window, "start", measured=True)
     probing = asyncio.create_task(_watch(run, spec.window, window_at))
+    faults = asyncio.create_task(_strike(run, spec, scenario, window_at))
     try:
         result = await run.load(load, spec.window, stress_curve(scenario, 1.0))
+        for measured in result.phases:  # none when it was stopped before it began
+            for record in phase_records(measured, spec.mix, spec.connections):
+                run.add(record)
+        run.phase(spec.window, "end", measured=True)
+        run.go_on()
+        await faults  # all are healed by now; recoveries may still be under way
     finally:
         probing.cancel()
-    for measured in result.phases:  # none when it was stopped before it began
-        for record in phase_records(measured, spec.mix, spec.connections):
-            run.add(record)
-    run.phase(spec.window, "end", measured=True)
-    run.go_on()
+        await _over(faults)
     status = await _replayed(run)
     _tape(run, scenario, status)
     after = f"{spec.name}-after" if spec.name else "after"
@@ -54,9 +65,44 @@ async def carry_out(run: Run, spec: Storm) -> None:
     await account.carry_out(run, Account(after, spec.window, trace, began, spec.drain_s))
 
 
-def _request(scenario: Scenario, seed: int, window_at: int) -> dict[str, object]:
+async def _strike(run: Run, spec: Storm, scenario: Scenario, window_at: int) -> None:
+    """Every fault and overlay at its time; whatever ends this, what is in force is taken back."""
+    if not spec.faults and not spec.overlays:
+        return
+    due: list[Due] = [
+        Due(each.at_s or 0.0, fault)
+        for each, fault in zip(spec.faults, strike.faults(spec.window, spec.faults), strict=True)
+    ]
+    for place, each in enumerate(spec.overlays):
+        laid = each.over(scenario)
+        start, end = epoch_ns(scenario.date, laid.start), epoch_ns(scenario.date, laid.end)
+        fault = Fault(f"{spec.window}-overlay-{place:03d}-{each.kind}", each.kind, TAPE, each.for_s)
+        due.append(Due(each.at_s, fault, Laid(each.kind, each.symbol, start, end, run.fleet)))
+    injection = Injection(run, spec.window, spec.limit_s, keep=False, every_s=_LOOK_S)
+    try:
+        await injection.schedule(due, window_at)
+    finally:
+        await injection.close()
+
+
+async def _over(task: "asyncio.Task[None]") -> None:
+    """End a task and wait for its own tidying up; what it raised has been raised already, or comes second."""
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def _told(run: Run, spec: Storm, scenario: Scenario) -> str:
+    """How the replay is told of its scenario: by name, or with overlays by a file of its own in the run folder."""
+    if not spec.overlays:
+        return scenario.name
+    path = run.folder / f"scenario-{spec.window}.toml"
+    path.write_text(spec.text(), "utf-8")
+    return str(path)
+
+
+def _request(told: str, scenario: Scenario, seed: int, window_at: int) -> dict[str, object]:
     return {
-        "scenario": scenario.name,
+        "scenario": told,
         "seed": seed,
         "window": {
             "start": scenario.window.start.isoformat(),

@@ -9,22 +9,33 @@ import msgspec
 
 from stress.specs.backtests import Backtests
 from stress.specs.base import Spec
+from stress.specs.bus import Bus
 from stress.specs.calibrate import Calibrate
 from stress.specs.data import Data
+from stress.specs.drill import KillSwitch, ReverseStress
 from stress.specs.faults import Faults
+from stress.specs.hardware import Hardware
 from stress.specs.idle import Idle
 from stress.specs.inflight import InFlight
+from stress.specs.load import Load
 from stress.specs.search import Search
+from stress.specs.soak import Soak
 from stress.specs.storm import Storm
 
 AnySpec = (
     Backtests
+    | Bus
     | Calibrate
     | Data
     | Faults
+    | Hardware
     | Idle
     | InFlight
+    | KillSwitch
+    | Load
+    | ReverseStress
     | Search
+    | Soak
     | Storm
 )  # fmt: skip
 ROLES: dict[str, type[Spec]] = {str(kind.__struct_config__.tag): kind for kind in AnySpec.__args__}

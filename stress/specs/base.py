@@ -1,7 +1,7 @@
 """What every phase of a mission's file has in common."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
@@ -28,9 +28,17 @@ class PhasePlan(msgspec.Struct, frozen=True):
 
 
 class Spec(Part, frozen=True, kw_only=True, tag_field="role"):
-    """A phase.  `quick` and `full`: the fields that `--quick` and `--full` change, with their other values."""
+    """A phase.  `quick` and `full`: the fields that `--quick` and `--full` change, with their other values.
+
+    `thresholds` are asked of its figures (`stress.thresholds`); on one of `abort` the mission ends (`stress.abort`).
+    `MEASURES`: which groups of metrics these may name.
+    """
+
+    MEASURES: ClassVar[tuple[Literal["load", "health", "search"], ...]] = ()
 
     name: str = ""  # of its records; the role's when empty
+    thresholds: tuple[str, ...] = ()
+    abort: tuple[str, ...] = ()
     quick: dict[str, Any] = {}
     full: dict[str, Any] = {}
 
@@ -43,6 +51,10 @@ class Spec(Part, frozen=True, kw_only=True, tag_field="role"):
     def title(self) -> str:
         """Its name, or else its role."""
         return self.name or self.role
+
+    def judged(self) -> tuple[str, ...]:
+        """The names of its measured parts, which thresholds and abort conditions are of."""
+        return (self.title,)
 
     def mistakes(self) -> Iterator[str]:
         """What types do not show."""

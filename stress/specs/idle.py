@@ -8,6 +8,8 @@ from stress.specs.base import PhasePlan, Seconds, Spec
 class Idle(Spec, frozen=True, kw_only=True, tag="idle"):
     """Health of each engine without load: the normal response."""
 
+    MEASURES = ("health",)
+
     seconds: Seconds = 5.0
 
     def plan(self) -> Iterator[PhasePlan]:

@@ -11,6 +11,8 @@ from stress.specs.base import CONNECTS_PER_S, PAUSE_S, Mix, PhasePlan, Seconds, 
 class InFlight(Spec, frozen=True, kw_only=True, tag="inflight"):
     """So many operations unanswered at any time, shared evenly by the engines, each on a connection of its own."""
 
+    MEASURES = ("load", "health")
+
     mix: Mix
     operations: Annotated[int, Meta(ge=13, le=50_000)] = 10_000
     seconds: Annotated[int, Meta(ge=1, le=86_400)] = 10

@@ -18,6 +18,8 @@ class Search(Spec, frozen=True, kw_only=True, tag="search"):
     that does not hold is tried once more.
     """
 
+    MEASURES = ("search",)
+
     mix: Mix
     limit_ms: Annotated[float, Meta(gt=0, le=60_000)] = 10.0
     first_rps: Annotated[float, Meta(gt=0, le=1_000_000)] = 1000.0

@@ -1,7 +1,10 @@
 """The load generator against wrk and Locust's FastHttpUser: one core each, one fixed server on another core.
 
     python tests/benchmarks/bench_generator.py [--peers build/bench-peers] [--rounds 5] [--seconds 3]
+        [--only rate fall ids lag hold]
 
+rate: the closed model.  fall: what 5,000 connections cost against 100, of ours and of wrk.  ids: what a correlation id
+a request costs.  lag: how late the generator is at 70 % of the rate it has just measured.  hold: 5,000 connections.
 Rounds alternate between the generators, so that a noisy neighbour disturbs all of them; the table shows medians.
 The server parses nothing, so it is cheaper than any of its clients; its CPU per second of load is shown, so that a
 saturated one (1.00) is seen.  Needs Linux, a C compiler and taskset; scripts/bench_peers.sh installs Locust.
@@ -20,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -28,7 +32,8 @@ import psutil
 from stress.load.plan import ClosedPhase, LoadPlan, OpenPhase, Phase, Request, Target
 from stress.load.result import LoadLine, LoadResult, PhaseResult
 
-CONNECTIONS = 64
+CONNECTIONS, FEW, MANY = 64, 100, 5000
+CALIBRATED = 0.7  # share of the closed model's rate at which the lag is measured
 CLIENT_CORE, SERVER_CORE = "0", "1"
 
 SERVER = r"""
@@ -111,8 +116,10 @@ def start_server(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
             time.sleep(0.01)
 
 
-def run_plan(phases: tuple[Phase, ...], targets: tuple[Target, ...], generator: str, folder: Path) -> PhaseResult:
-    plan = msgspec.json.encode(LoadPlan(targets, phases))
+def run_plan(
+    phases: tuple[Phase, ...], targets: tuple[Target, ...], generator: str, folder: Path, *, correlate: bool = True
+) -> PhaseResult:
+    plan = msgspec.json.encode(LoadPlan(targets, phases, connects_per_s=5000.0, correlate=correlate))
     command = pinned(CLIENT_CORE, sys.executable, "-m", "stress.load", "-", str(folder / "logs"), generator)
     done = subprocess.run(command, input=plan, capture_output=True, check=True)
     result = msgspec.json.decode(done.stdout.splitlines()[-1], type=LoadLine)
@@ -120,9 +127,12 @@ def run_plan(phases: tuple[Phase, ...], targets: tuple[Target, ...], generator: 
     return result.phases[-1]
 
 
-def run_ours(port: int, seconds: int, generator: str, folder: Path) -> Figure:
-    target = Target("fixed", port, (Request("/"),), CONNECTIONS)
-    phase = run_plan((ClosedPhase("closed", CONNECTIONS, float(seconds)),), (target,), generator, folder)
+def run_ours(
+    port: int, seconds: int, generator: str, folder: Path, *, connections: int = CONNECTIONS, correlate: bool = True
+) -> Figure:
+    target = Target("fixed", port, (Request("/"),), connections)
+    closed = ClosedPhase("closed", connections, float(seconds))
+    phase = run_plan((closed,), (target,), generator, folder, correlate=correlate)
     counts = phase.targets["fixed"].counts
     assert counts.done == counts.scheduled, counts
     return Figure(counts.done / phase.seconds, phase.cpu_share * phase.seconds / counts.done * 1e6)
@@ -133,9 +143,9 @@ def children_cpu_s() -> float:
     return times.children_user + times.children_system
 
 
-def run_wrk(port: int, seconds: int) -> Figure:
+def run_wrk(port: int, seconds: int, connections: int = CONNECTIONS) -> Figure:
     before = children_cpu_s()
-    command = pinned(CLIENT_CORE, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", f"http://127.0.0.1:{port}/")
+    command = pinned(CLIENT_CORE, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", f"http://127.0.0.1:{port}/")
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = re.search(r"Requests/sec:\s+([\d.]+)", text)
     total = re.search(r"(\d+) requests in", text)
@@ -185,6 +195,58 @@ def compare(port: int, server: psutil.Process, options: argparse.Namespace, fold
         print(f"epoll / {name}: {ours / statistics.median(figure.rate for figure in figures[name]):.2f}")
 
 
+def medians(runs: dict[str, Callable[[], Figure]], rounds: int) -> dict[str, Figure]:
+    """Alternating runs; the median rate and the median cost of each."""
+    found: dict[str, list[Figure]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, measure in runs.items():
+            found[name].append(measure())
+    return {
+        name: Figure(statistics.median(one.rate for one in all_), statistics.median(one.cpu_us for one in all_))
+        for name, all_ in found.items()
+    }
+
+
+def fall(port: int, options: argparse.Namespace, folder: Path) -> None:
+    """How much of the rate is lost from few connections to many, by the same server, in alternating runs."""
+    runs: dict[str, Callable[[], Figure]] = {}
+    for count in (FEW, MANY):
+        runs[f"nautilus {count}"] = partial(run_ours, port, options.seconds, "epoll", folder, connections=count)
+        if shutil.which("wrk"):
+            runs[f"wrk {count}"] = partial(run_wrk, port, options.seconds, count)
+    found = medians(runs, options.rounds)
+    print(f"from {FEW} to {MANY:,} connections, medians of {options.rounds} alternating runs")
+    for name in ("nautilus", "wrk"):
+        if f"{name} {FEW}" in found:
+            few, many = found[f"{name} {FEW}"], found[f"{name} {MANY}"]
+            lost = 1 - many.rate / few.rate
+            cost = f"CPU us/req {few.cpu_us:.2f} -> {many.cpu_us:.2f}"
+            print(f"{name:12}{few.rate:12,.0f} -> {many.rate:,.0f} requests/s, a fall of {lost:.1%}; {cost}")
+
+
+def ids(port: int, options: argparse.Namespace, folder: Path) -> None:
+    """What a correlation id in every request costs."""
+    runs: dict[str, Callable[[], Figure]] = {
+        name: partial(run_ours, port, options.seconds, "epoll", folder, correlate=name == "ids")
+        for name in ("ids", "no ids")
+    }
+    found = medians(runs, options.rounds)
+    rate, cpu = (found["ids"].rate / found["no ids"].rate - 1, found["ids"].cpu_us / found["no ids"].cpu_us - 1)
+    print(f"correlation ids: rate {rate:+.1%}, CPU per request {cpu:+.1%} ({found['ids'].cpu_us:.2f} us)")
+
+
+def lag(port: int, options: argparse.Namespace, folder: Path) -> None:
+    """Calibrate, then an open model at a share of what was found."""
+    rate = CALIBRATED * run_ours(port, options.seconds, "epoll", folder).rate
+    target = Target("fixed", port, (Request("/"),), CONNECTIONS)
+    phase = run_plan((OpenPhase("open", (rate,) * (options.seconds + 1), warm_s=1.0),), (target,), "epoll", folder)
+    assert phase.lag and phase.latency
+    print(
+        f"open model at {rate:,.0f}/s, {CALIBRATED:.0%} of the calibrated rate: lag p99 {phase.lag.p99_us} us, "
+        f"latency p99 {phase.latency.p99_us} us, CPU {phase.cpu_share:.1%}"
+    )
+
+
 def hold(port: int, seconds: int, folder: Path) -> None:
     """The open model with many connections held: how late is the generator itself?"""
     targets = tuple(Target(f"t{k}", port, (Request("/"),), 385) for k in range(13))
@@ -205,13 +267,23 @@ def main() -> None:
     parser.add_argument("--peers", type=Path, default=Path("build/bench-peers"))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3)
+    parts = ("rate", "fall", "ids", "lag", "hold")
+    parser.add_argument("--only", nargs="+", choices=parts, default=parts)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         server, port = start_server(folder)
         try:
-            compare(port, psutil.Process(server.pid), options, folder)
-            hold(port, max(options.seconds, 5), folder)
+            measures: dict[str, Callable[[], None]] = {
+                "rate": lambda: compare(port, psutil.Process(server.pid), options, folder),
+                "fall": lambda: fall(port, options, folder),
+                "ids": lambda: ids(port, options, folder),
+                "lag": lambda: lag(port, options, folder),
+                "hold": lambda: hold(port, max(options.seconds, 5), folder),
+            }
+            for part in options.only:
+                measures[part]()
+                print(f"load average {os.getloadavg()[0]:.1f}\n")
         finally:
             server.kill()
             server.wait()

@@ -156,3 +156,37 @@ def test_a_file_with_mistakes_tells_them_all(nautilus: Type, fake: Run, tmp_path
 def test_a_file_that_is_not_there(nautilus: Type, fake: Run, tmp_path: Path, typed: str) -> None:
     shown = nautilus("stress", "run", str(tmp_path / typed))
     assert shown.exit_code == 2 and "nowhere" in shown.stderr and "nautilus stress list" in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("verdict", "told"), [("ACHIEVED", False), ("EXCEEDED", False), ("MISSED", True), ("UNKNOWN", True)]
+)
+def test_someone_hears_of_a_verdict_that_is_not_good(
+    nautilus: Type, fake: Run, tmp_path: Path, verdict: str, told: bool
+) -> None:
+    fake.verdict = verdict
+    heard = tmp_path / "heard.json"
+    nautilus("stress", "flash-crash", "--notify", f"tee {heard}")
+    assert heard.exists() is told
+    assert not told or json.loads(heard.read_text())["verdict"] == verdict
+
+
+def test_a_notice_that_fails_is_told_and_changes_no_exit_code(nautilus: Type, fake: Run) -> None:
+    fake.verdict = "MISSED"
+    shown = nautilus("stress", "flash-crash", "--notify", "false")
+    assert shown.exit_code == 5 and "Could not tell false" in shown.stderr
+
+
+def test_attach_names_the_fleet(nautilus: Type, fake: Run) -> None:
+    nautilus("stress", "flash-crash", "--attach", "--fleet", "mine")
+    nautilus("stress", "flash-crash")
+    assert [options.attach for _, options in fake.asked] == ["mine", None]
+    assert not any(options.live for _, options in fake.asked)  # no terminal, no screen
+
+
+def test_full_lengthens_and_excludes_quick(nautilus: Type) -> None:
+    plan = json.loads(nautilus("stress", "flash-crash", "--full", "-n", "--json").stdout)
+    assert plan["full"] and not plan["quick"]
+    assert next(phase for phase in plan["phases"] if phase["name"] == "window")["seconds"] == 2400.0
+    both = nautilus("stress", "flash-crash", "--full", "--quick", "-n")
+    assert both.exit_code == 2 and "not both" in both.output

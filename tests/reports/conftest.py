@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 import duckdb
 import pytest
@@ -14,6 +14,7 @@ from hdrh.log import HistogramLogWriter
 
 from reports import chain, records, runs
 from reports.records import HISTORY
+from reports.records.thresholds import Compare
 from reports.samples import COLUMNS
 from reports.seal import seal
 
@@ -24,9 +25,16 @@ PORTS = {"risk": 8200, "vpin": 10000, "strategy": 8700}
 PIDS = {"risk": 101, "vpin": 102, "strategy": 103}
 CRITERIA = (
     "engines-alive", "availability", "normal-response", "zero-loss", "server-errors", "generator-valid", "connections",
-    "throughput", "bus-rate", "expected-halts", "expected-alerts", "pss", "tick-to-risk",
+    "throughput", "bus-rate", "expected-halts", "expected-alerts", "pss", "tick-to-risk", "honest-health",
+    "prompt-answers", "invariants", "expected-denials", "staleness",
 )  # fmt: skip
-TARGETS = {"throughput": 250.0, "connections": 500.0}
+TARGETS = {"throughput": 250.0, "connections": 500.0, "staleness": 8.0}
+THRESHOLDS: tuple[tuple[str, str, bool, Compare, float], ...] = (
+    ("p99_ms", "risk", False, "below", 2.5),
+    ("errors_share", "all", True, "at most", 0.02),
+    ("availability", "all", False, "at least", 99.0),
+    ("rps", "all", True, "above", 200.0),
+)
 
 Edit = Callable[[list[records.AnyRecord]], list[records.AnyRecord]]
 
@@ -70,8 +78,20 @@ def _head(now: Clock) -> Iterator[records.AnyRecord]:
         argv=["nautilus", "stress", "flash-crash", "--quick"],
         engines=list(ENGINES),
         criteria=[records.CriterionTarget(id=name, target=TARGETS.get(name)) for name in CRITERIA],
+        thresholds=[
+            records.Threshold(
+                phase="crash",
+                number=number,
+                metric=metric,
+                scope=scope,
+                worst_second=worst,
+                compare=compare,
+                value=value,
+            )
+            for number, (metric, scope, worst, compare, value) in enumerate(THRESHOLDS, 1)
+        ],
         plan={"share": 0.7, "seconds": SECONDS},
-        expect=records.Expect(halts=[halt], alerts=["var-breach"], ledger=ledger),
+        expect=records.Expect(halts=[halt], alerts=["var-breach"], denials=["HALTED"], ledger=ledger),
         **now(),
     )
     yield records.Host(
@@ -109,6 +129,9 @@ def _idle(now: Clock) -> Iterator[records.AnyRecord]:
     )  # fmt: skip
     for step in range(5):
         yield records.Level(symbol="SPX", market_ns=day + step * 10**9, price=1150.0 - step, **now())
+    for bucket, share in ((51, 0.25), (52, 0.75)):
+        at = day + (bucket - 50) * 10**9
+        yield records.Toxicity(symbol="SPX", market_ns=at, bucket=bucket, vpin=share, **now())
 
 
 def _crash(now: Clock) -> Iterator[records.AnyRecord]:
@@ -136,6 +159,7 @@ def _crash(now: Clock) -> Iterator[records.AnyRecord]:
     )  # fmt: skip
     yield records.Connections(phase="crash", at_peak=600, target=500, **now())
     yield records.Hop(phase="crash", name="tick-to-risk", hlog="latency/crash.tick-to-risk.hlog", count=60, **now())
+    yield records.Hop(phase="crash", name="tick-to-check", hlog="latency/crash.tick-to-check.hlog", count=60, **now())
     yield records.FleetEvent(engine="risk", event="ready", state="READY", pid=101, cause="started", **now())
 
 
@@ -153,6 +177,8 @@ def _account(now: Clock) -> Iterator[records.AnyRecord]:
     yield records.Alert(kind="var-breach", source="risk", symbol="ESX", **now())
     yield records.Observer(subject="halts", seen=1, **now())
     yield records.Observer(subject="alerts", seen=1, **now())
+    yield records.Denial(phase="crash", code="HALTED", count=3, **now())
+    yield records.Observer(subject="denials", seen=3, **now())
     for consumer in ("risk", "vpin"):
         yield records.Ledger(
             bus="market", topic="trades", consumer=consumer, seconds=6.0, published=9000, processed_unique=8999,
@@ -161,6 +187,26 @@ def _account(now: Clock) -> Iterator[records.AnyRecord]:
     yield records.Memory(pss_bytes_total=500_000_000, per_process={"risk": 300_000_000, "bus": 200_000_000}, **now())
     for engine in ENGINES:
         yield probe(engine, "recovery", 1.5, now)
+    for engine in ENGINES:
+        yield testimony(engine, now)
+    for number in range(1, 12):
+        yield invariant(number, "it holds", now)
+    yield invariant(9, "replay is bit-equal", now, outcome="UNKNOWN", why="the mission was run once")
+
+
+def invariant(number: int, clause: str, now: Clock, **fields: Any) -> records.Invariant:
+    """A clause, held over as many messages as ten times its invariant's number."""
+    held: dict[str, Any] = {"phase": "crash", "outcome": "HOLDS", "checked": 10 * number, "violations": 0} | fields
+    return records.Invariant(number=number, name=f"invariant of {clause}", clause=clause, **held, **now())
+
+
+def testimony(engine: str, now: Clock) -> records.Testimony:
+    """An engine that says what others know."""
+    return records.Testimony(
+        engine=engine, status="healthy", said_pid=PIDS[engine], said_uptime_s=9.5, said_processed=8999,
+        said_dead_lettered=1, said_lag=0, pid=PIDS[engine], age_s=10.25, processed=8999, dead_lettered=1, unread=0,
+        still_s=1.5, **now(),
+    )  # fmt: skip
 
 
 def write_history(folder: Path, lines: Sequence[records.AnyRecord]) -> None:
@@ -222,6 +268,7 @@ def measured_files() -> dict[str, bytes]:
             write_hlog(folder / f"latency/crash.{engine}.hlog", values)
         write_hlog(folder / "latency/crash.lag.hlog", [[200] * 50] * SECONDS)
         write_hlog(folder / "latency/crash.tick-to-risk.hlog", [list(range(500, 510))] * SECONDS)
+        write_hlog(folder / "latency/crash.tick-to-check.hlog", [[500] * 57, [150_000] * 3])
         write_samples(folder / "samples.parquet")
         files = [path for path in folder.rglob("*") if path.is_file()]
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
@@ -243,7 +290,7 @@ def finish(folder: Path, plots: bool = False) -> Path:
     return folder
 
 
-def change_end(status: Literal["complete", "interrupted", "failed"], reason: str) -> Edit:
+def change_end(status: Literal["complete", "interrupted", "failed", "aborted"], reason: str) -> Edit:
     """An edit that ends the run otherwise."""
 
     def edit(lines: list[records.AnyRecord]) -> list[records.AnyRecord]:

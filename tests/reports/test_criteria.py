@@ -37,7 +37,8 @@ def test_every_criterion_of_the_small_run_stands(run_folder: Path) -> None:
     report = runs.load(run_folder)
     assert {item.verdict for item in report.criteria} == {Verdict.EXCEEDED, Verdict.ACHIEVED}
     assert report.verdict is Verdict.ACHIEVED
-    assert [item.id for item in report.criteria] == [name for name in CRITERIA if name != "tick-to-risk"]
+    asked = [f"threshold.crash.{number}" for number in range(1, 5)]
+    assert [item.id for item in report.criteria] == [*(name for name in CRITERIA if name != "tick-to-risk"), *asked]
 
 
 def test_no_criterion_passes_on_missing_records(tmp_path: Path) -> None:
@@ -110,7 +111,7 @@ def test_an_absent_device_is_not_available_and_an_unknown_criterion_unknown(tmp_
 
     def edit(lines: list[records.AnyRecord]) -> list[records.AnyRecord]:
         lacking = records.Unavailable(at="", mono_ns=lines[0].mono_ns, criterion="hardware", why="no accelerator")
-        return [msgspec.structs.replace(lines[0], criteria=wanted), *lines[1:-1], lacking, lines[-1]]
+        return [msgspec.structs.replace(lines[0], criteria=wanted, thresholds=[]), *lines[1:-1], lacking, lines[-1]]
 
     folder = build(tmp_path / "run", edit)
     assert verdicts(folder) == {"hardware": Verdict.NOT_AVAILABLE, "of-tomorrow": Verdict.UNKNOWN}

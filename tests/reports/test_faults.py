@@ -120,6 +120,44 @@ def test_another_engines_trouble_is_not_excused(tmp_path: Path) -> None:
     assert (figures(folder)["availability.percent"].number or 0) < 100.0
 
 
+def lasting(name: str, **seconds: float | None) -> Recovery:
+    """A recovery of a fault that was healed, with these stamps (s after its injection at 6 s)."""
+    stamps = {f"{stamp}_ns": None if at is None else 6 * SECOND + round(at * SECOND) for stamp, at in seconds.items()}
+    head = {"at": "2026-03-04T10:00:10+00:00", "mono_ns": 6 * SECOND}
+    return Recovery(
+        **head, id=name, kind="latency", target="bus-market", engines=["risk"], injected_ns=6 * SECOND, **stamps
+    )
+
+
+def test_a_lasting_fault_is_recovered_from_after_its_healing_and_one_that_nobody_noticed_is_borne(
+    tmp_path: Path,
+) -> None:
+    seen = lasting("seen", healed=4, detected=0.5, healthy=4.5, regained=5, drained=5.25)
+    borne = lasting("borne", healed=4, healthy=4.25, regained=4.75, drained=5)
+    ended = lasting("ended", healed=2, detected=1, restarted=1.5, healthy=2.5, regained=2.75, drained=3)
+    folder = finish(build(tmp_path / "run", with_faults(seen, borne, ended)))
+    found = verify.verify(folder)
+    assert found.ok, found.mismatches
+    own = figures(folder)
+    assert own["faults.borne"].value == 1
+    assert own["recovery.missing"].value == 0
+    assert own["recovery.seen.regain_s"].value == pytest.approx(1.0)  # from its healing
+    assert own["recovery.seen.detect_s"].value == pytest.approx(0.5)  # from its injection
+    assert own["recovery.ended.regain_s"].value == pytest.approx(2.75)  # a new process ended it before its healing
+    assert own["recovery.regain_mean_s"].value == pytest.approx((1.0 + 0.75 + 2.75) / 3)
+    assert own["recovery.detect_mean_s"].value == pytest.approx((0.5 + 1.0) / 2)
+    assert own["recovery.restart_mean_s"].value == pytest.approx(1.5)
+    assert own["recovery.healthy_worst_s"].value == pytest.approx(2.5)
+
+
+def test_a_lasting_fault_that_is_not_recovered_from_is_not_borne(tmp_path: Path) -> None:
+    folder = finish(build(tmp_path / "run", with_faults(recovery("a", 1.0), lasting("b", healed=4, healthy=4.25))))
+    assert verify.verify(folder).ok
+    own = figures(folder)
+    assert (own["faults.borne"].value, own["recovery.missing"].value) == (0, 1)
+    assert own["recovery.detect_mean_s"].value is None
+
+
 def test_a_run_without_faults_has_no_figures_of_them(run_folder: Path) -> None:
     assert not [item.id for item in figures(run_folder) if item.id.startswith(("faults.", "recovery."))]
 

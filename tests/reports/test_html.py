@@ -82,7 +82,7 @@ def test_the_criteria_come_first_and_the_verdict_has_its_tone(run_folder: Path, 
     page = page_of(run_folder)
     titles = re.findall(r"<summary><h2>(.*?)</h2>", page)
     assert (
-        titles[0] == "Success criteria" and titles[1] == "Executive summary" and len(titles) == len(set(titles)) == 14
+        titles[0] == "Success criteria" and titles[1] == "Executive summary" and len(titles) == len(set(titles)) == 16
     )
     assert '<header class="bar good"><div><strong class="badge">ACHIEVED</strong>' in page
     assert "<td class=good>" in page and "<td class=n>" in page
@@ -101,9 +101,10 @@ def test_charts_hold_the_records_values(run_folder: Path) -> None:
             r'<figure data-chart="(.*?)">.*?<script type="application/json">(.*?)</script>', page, re.S
         )
     }
-    assert set(specs) == {"price-path", "drawdown", "request-rate", "latency", "spectrum", "cpu", "memory"}
+    assert set(specs) == {"price-path", "drawdown", "vpin", "request-rate", "latency", "spectrum", "cpu", "memory"}
     assert dict(specs["request-rate"]["lines"])["due"] == [300] * 6
     assert dict(specs["request-rate"]["lines"])["answered"] == [300, 300, 300, 297, 297, 300]
+    assert [value for value in dict(specs["vpin"]["lines"])["SPX"] if value is not None] == [0.25, 0.75]
     assert dict(specs["drawdown"]["lines"])["SPX"][-1] == pytest.approx(100 * (1146 / 1150 - 1), rel=1e-5)
     assert specs["latency"]["log_y"] is True
 

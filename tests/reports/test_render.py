@@ -16,7 +16,8 @@ from tests.reports.conftest import build, change_end, finish
 
 GOLDEN = Path(__file__).parent / "golden" / "REPORT.md"
 SECTIONS = [
-    "Executive summary", "Key achievements", "Engine health", "Stress under load", "MessageBus", "Success criteria",
+    "Executive summary", "Key achievements", "Engine health",
+    "What engines say of themselves", "Stress under load", "MessageBus", "Trading invariants", "Success criteria",
     "Benchmarks established", "Operational resilience", "Conclusions and recommendations",
     "What was not measured, and why", "Deliverables", "Environment", "Evidence index", "Reproduction",
 ]  # fmt: skip
@@ -93,7 +94,7 @@ def test_rendering_again_gives_the_same_bytes_and_still_verifies(run_folder: Pat
 def test_plots_are_drawn_set_in_and_verified(run_folder: Path) -> None:
     written = runs.render(run_folder, with_plots=True)
     names = {path.stem for path in written if path.suffix == ".svg"}
-    assert names == {"latency", "price-path", "drawdown", "request-rate", "spectrum", "cpu", "memory", "bus"}
+    assert names == {"latency", "price-path", "drawdown", "vpin", "request-rate", "spectrum", "cpu", "memory", "bus"}
     assert "plots/price-path.svg" in (run_folder / "REPORT.md").read_text()
     assert verify(run_folder).ok
     again = {path.name: path.read_bytes() for path in written}

@@ -135,6 +135,17 @@ def test_the_best_rate_is_of_the_fastest_step_that_held(tmp_path: Path) -> None:
     assert "## High-frequency trading" in text and "void: the generator was late" in text
 
 
+def test_a_search_that_ends_void_below_its_target_proves_nothing(tmp_path: Path) -> None:
+    slow = step(0, 4.0, rate=2000.0)
+    crowded = {"foreign_cores": 0.5, "void": True, "ok": False}
+    busy = [step(n, 30.0, rate=4000.0, **crowded) for n in (1, 2, 3)]
+    folder = searched(tmp_path / "a", slow, *busy)
+    assert judged(folder)["hft"] == ("INVALID", pytest.approx(2000.0))
+    assert "void: others were busy" in (folder / runs.REPORT_MD).read_text()
+    wide = step(4, 30.0, rate=4000.0, foreign_cores=0.2)
+    assert judged(searched(tmp_path / "b", slow, *busy, wide))["hft"] == ("MISSED", pytest.approx(2000.0))
+
+
 def test_a_search_that_holds_nowhere_is_missed_and_one_without_its_logs_unknown(tmp_path: Path) -> None:
     assert judged(searched(tmp_path / "a", step(0, 30.0)))["hft"] == ("MISSED", 0.0)
     built = build(tmp_path / "b", added(in_flight(), step(0, 4.0)))
@@ -378,7 +389,7 @@ def faulted(died: bool = False, probed: bool = True) -> Edit:
         dead = [msgspec.structs.replace(event, mono_ns=at - 3, state="crashed")] if died else []
         new = [msgspec.structs.replace(item, pid=999) if item.engine == "risk" else item for item in last]
         kept = [item for item in lines if item not in last]
-        return [*kept[:-1], *before, *dead, fault, back, *new, kept[-1]]
+        return sorted([*kept, *before, *dead, fault, back, *new], key=lambda item: item.mono_ns)
 
     return edit
 

@@ -13,9 +13,12 @@ from reports.errors import ReportError
 def test_the_manifest_lists_records_and_results_with_their_sha256(run_folder: Path) -> None:
     manifest = seal.read(run_folder)
     assert manifest is not None
-    logs = [f"latency/crash.{name}.hlog" for name in ("lag", "risk", "strategy", "tick-to-risk", "vpin")]
+    logs = [
+        f"latency/crash.{name}.hlog" for name in ("lag", "risk", "strategy", "tick-to-check", "tick-to-risk", "vpin")
+    ]
     assert list(manifest.raw) == ["history.jsonl", "samples.parquet", *logs]
-    assert list(manifest.derived) == ["comprehensive_stress_test_results_20260304_100000.json", "results.json"]
+    own = [f"{part}_stress_test_results_20260304_100000.json" for part in ("comprehensive", "messagebus")]
+    assert list(manifest.derived) == [*own, "results.json"]
     for name, digest in (manifest.raw | manifest.derived).items():
         assert hashlib.sha256((run_folder / name).read_bytes()).hexdigest() == digest
     assert json.loads((run_folder / seal.MANIFEST).read_bytes())["schema"] == "nautilus.manifest/1"

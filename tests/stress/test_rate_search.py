@@ -1,8 +1,15 @@
 """The search for a rate: it brackets, bisects, and takes nothing for missed that it saw only once."""
 
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stress.foreign import Share
 from stress.load.result import Percentiles, PhaseResult, TargetCounts, TargetResult
 from stress.roles.search import judged
 from stress.search import Tried, following
@@ -65,3 +72,32 @@ def test_a_step_is_void_when_the_generator_was_late_and_holds_only_in_time_and_w
     assert verdict(result(0, 0, scheduled=0)) == (False, True)
     step = judged(spec, 3, 50.0, result(1_000, 100, failed=2, unsent=1))
     assert (step.scheduled, step.done, step.errors, step.hlogs) == (100, 97, 3, ["latency/search-00.risk.hlog"])
+
+
+def test_a_step_is_void_when_others_took_the_cores() -> None:
+    spec = Search(mix="health", limit_ms=10)
+    assert not judged(spec, 0, 50.0, result(9_990, 100), 0.25).void
+    busy = judged(spec, 0, 50.0, result(9_990, 100), 0.26)
+    assert (busy.void, busy.ok, busy.foreign_cores) == (True, False, 0.26)
+
+
+def test_a_void_step_is_tried_again_counts_for_nothing_and_three_in_a_row_end_the_search() -> None:
+    void = Tried(200.0, ok=False, void=True)
+    tried = [Tried(100.0, ok=True), void]
+    assert following(tried, 100.0, 0.1) == 200.0
+    assert following([*tried, void], 100.0, 0.1) == 200.0
+    assert following([*tried, void, void], 100.0, 0.1) is None
+    assert following([*tried, Tried(200.0, ok=True)], 100.0, 0.1) == 400.0
+
+
+def test_the_share_of_others_is_what_is_neither_ours_nor_the_fleets() -> None:
+    """A burner of one core for a while: foreign, then of the fleet."""
+    code = "import time; end = time.monotonic() + 1.2\nwhile time.monotonic() < end: pass"
+    with subprocess.Popen([sys.executable, "-c", code]) as burner:
+        theirs, ours = Share([]), Share([burner.pid])
+        began = psutil.Process(burner.pid).cpu_times().user
+        time.sleep(0.6)
+        spent = (psutil.Process(burner.pid).cpu_times().user - began) / 0.6
+        foreign, without = theirs.cores(), ours.cores()
+        burner.kill()
+    assert foreign - without == pytest.approx(spent, abs=0.15)

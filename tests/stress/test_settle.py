@@ -8,7 +8,7 @@ from hdrh.histogram import HdrHistogram
 
 from engines.wire.bus import Commit, Counts, Ledger, MemoryBus, Output
 from engines.wire.manifest import Manifest
-from engines.wire.messages import Fill, Halt, Header, Order, encode_body, encode_header
+from engines.wire.messages import Denied, Fill, Filled, Halt, Header, Order, encode_body, encode_header
 from reports import records
 from stress import settle
 
@@ -74,12 +74,28 @@ def test_outcomes_are_observed_even_when_there_are_none() -> None:
         bus = MemoryBus()
         body = Halt("pause", 0, "ESX", 5, 9, "stop-logic")
         await bus.append([row("halts", body, f"1-{n + 1}") for n in range(halts)])
-        return await settle.outcomes(bus, settle.Taken())
+        return await settle.outcomes(bus, "after", settle.Taken())
 
     none, one = asyncio.run(main(0)), asyncio.run(main(1))
-    assert [r.seen for r in none if isinstance(r, records.Observer)] == [0, 0]
+    assert [r.seen for r in none if isinstance(r, records.Observer)] == [0, 0, 0]
     (halt,) = [r for r in one if isinstance(r, records.Halt)]
     assert (halt.kind, halt.level, halt.symbol, halt.start_ns, halt.end_ns) == ("pause", None, "ESX", 5, 9)
+
+
+def test_refused_orders_are_counted_by_their_reason() -> None:
+    async def main() -> list[records.AnyRecord]:
+        bus, taken = MemoryBus(), settle.Taken()
+        found: list[records.AnyRecord] = []
+        for n, codes in enumerate((["HALTED", "MARGIN", "HALTED"], ["MARGIN"])):
+            bodies = [*(Denied(f"o{n}{k}", "AAPL", code, "") for k, code in enumerate(codes)), Filled("x", "AAPL")]
+            await bus.append([row("order-events", body, f"{n + 1}-{k}") for k, body in enumerate(bodies)])
+            found += await settle.outcomes(bus, f"after-{n}", taken)
+        return found
+
+    found = asyncio.run(main())
+    denials = [(r.phase, r.code, r.count) for r in found if isinstance(r, records.Denial)]
+    assert denials == [("after-0", "HALTED", 2), ("after-0", "MARGIN", 1), ("after-1", "MARGIN", 1)]
+    assert [r.seen for r in found if isinstance(r, records.Observer) and r.subject == "denials"] == [3, 4]
 
 
 def test_an_account_takes_what_came_since_the_last_one() -> None:
@@ -89,14 +105,14 @@ def test_an_account_takes_what_came_since_the_last_one() -> None:
         for day in (1, 2, 3):
             body = Halt("market-wide", 1, "*", day, day + 1, "Rule 80B of 2013")
             await bus.append([row("halts", body, f"{day}-1")] if day < 3 else [])
-            found.append(await settle.outcomes(bus, taken))
+            found.append(await settle.outcomes(bus, "after", taken))
         return found
 
     accounts = asyncio.run(main())
     halts = [[r.start_ns for r in account if isinstance(r, records.Halt)] for account in accounts]
     seen = [[r.seen for r in account if isinstance(r, records.Observer)] for account in accounts]
     assert halts == [[1], [2], []]
-    assert seen == [[1, 0], [2, 0], [2, 0]]  # of halts and of alerts, since the first account
+    assert seen == [[1, 0, 0], [2, 0, 0], [2, 0, 0]]  # of halts, alerts and denials, since the first account
 
 
 def test_fills_of_an_earlier_account_are_not_timed_again() -> None:
@@ -110,3 +126,13 @@ def test_fills_of_an_earlier_account_are_not_timed_again() -> None:
         return counts
 
     assert asyncio.run(main()) == [1, 1]
+
+
+def test_what_cannot_be_decoded_is_the_consumers_and_stops_no_account() -> None:
+    async def main() -> list[records.AnyRecord]:
+        bus = MemoryBus()
+        await bus.append([(Output("order-events", b"\xff", b"\xff"), "1-1")])
+        await bus.append([row("order-events", Denied("o", "AAPL", "HALTED", ""), "2-1")])
+        return await settle.outcomes(bus, "after", settle.Taken())
+
+    assert [record.code for record in asyncio.run(main()) if isinstance(record, records.Denial)] == ["HALTED"]

@@ -214,6 +214,29 @@ def test_a_hold_whose_commit_breaks_is_done_by_the_next_claim() -> None:
     assert unit.state.held and unit.state.open == [] and unit.epoch == 2
 
 
+def test_a_command_is_committed_before_it_returns_also_when_its_first_commit_breaks() -> None:
+    async def main() -> tuple[Processor[Orders], list[Entry]]:
+        bus = SlowReads()
+        commands = {"clear": lambda state: withdraw(state, True)}
+        engine = dataclasses.replace(DESK, commands=commands)
+        unit, stop = Processor(engine, ["signals"], bus, lambda: 0), asyncio.Event()
+        consumer = Consumer(unit, {bus: ["signals"]}, stop, unit.hold, do=unit.command)
+        task = asyncio.create_task(consumer.run())
+        await bus.append([signal(1, 1), signal(2, 2)])
+        await until(lambda: len(unit.state.open) == 2)
+        bus.faults = [CommitUnknown("broken")]
+        await asyncio.wait_for(consumer.command("clear"), 5)
+        assert unit.state.open == [] and unit.state.held
+        stop.set()
+        await task
+        return unit, await bus.read({"orders": "0-0"}, 100, 0)
+
+    unit, sent = asyncio.run(main())
+    bodies = [decode(*entry).body for entry in sent]
+    assert [body.order_id for body in bodies if isinstance(body, Cancel)] == ["1", "2"]
+    assert unit.epoch == 2
+
+
 def test_one_that_is_cut_commits_nothing_more() -> None:
     async def main() -> Processor[Orders]:
         bus = SlowReads()
@@ -235,3 +258,26 @@ def test_one_that_is_cut_commits_nothing_more() -> None:
 def test_an_engine_that_holds_orders_commits_its_state_each_time() -> None:
     with pytest.raises(ValueError, match="snapshot_s"):
         Processor(dataclasses.replace(DESK, snapshot_s=1.0), ["signals"], SlowReads(), lambda: 0)
+
+
+@pytest.mark.parametrize("refusals", [1, 3])  # three: two claims are refused as well
+def test_a_refused_commit_is_told_until_one_is_taken(refusals: int) -> None:
+    """A bus out of memory: it takes reads and claims, and no commit."""
+
+    async def main() -> tuple[str, str]:
+        bus = SlowReads()
+        unit, stop = Processor(DESK, ["signals"], bus, lambda: 0), asyncio.Event()
+        consumer = Consumer(unit, {bus: ["signals"]}, stop, unit.hold)
+        task = asyncio.create_task(consumer.run())
+        await consumer.claimed.wait()
+        bus.faults = [BusError("OOM", "")] * refusals
+        await bus.append([signal(1, 1)])
+        await until(lambda: bool(consumer.refused))
+        told = consumer.refused
+        await until(lambda: len(unit.state.open) == 1 and not bus.faults and not consumer.refused)
+        stop.set()
+        await task
+        return told, consumer.refused
+
+    told, after = asyncio.run(main())
+    assert "OOM" in told and after == ""

@@ -3,7 +3,9 @@
 import asyncio
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -58,6 +60,22 @@ def record(store: Store, outputs: list[Output]) -> None:
 
 def alert(value: float) -> RiskAlert:
     return RiskAlert("drawdown", "AAPL", value, 1.0, "é")
+
+
+def test_two_exports_of_one_run_at_once_both_succeed(tmp_path: Path) -> None:
+    """As when a run that closed is exported while somebody asks for it."""
+    store = Store(tmp_path / "s.duckdb")
+    record(store, [output(alert(n), n, f"r1/{n}") for n in range(1, 21)])
+    both = threading.Barrier(2)
+
+    def export(_: int) -> list[Path]:
+        both.wait()
+        return store.export(tmp_path / "p", "r1")
+
+    with ThreadPoolExecutor(2) as pool:
+        written = [*pool.map(export, range(2))]
+    assert len({file for files in written for file in files}) == 20
+    assert len([*(tmp_path / "p").rglob("*.parquet*")]) == 20  # nothing is left of a draft
 
 
 def test_an_export_holds_every_message_and_tick_of_the_run_and_no_other(tmp_path: Path) -> None:

@@ -20,7 +20,9 @@ from engines.wire.ticks import to_units
 def desk() -> Desk:
     """A desk with one accepted order: buy 1,000 AAPL at 1,000."""
     made = Desk().begin()
-    assert made.send(order(1, "AAPL", 1, 1_000, 1_000.0)) == [Accepted(order(1, "AAPL", 1, 1_000, 1_000.0))]
+    assert made.send(order(1, "AAPL", 1, 1_000, 1_000.0)) == [
+        Accepted(order(1, "AAPL", 1, 1_000, 1_000.0), {"AAPL": 10_000_000})
+    ]
     return made
 
 

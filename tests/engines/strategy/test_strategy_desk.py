@@ -15,7 +15,7 @@ from engines.kit import codec
 from engines.kit.runtime import Runtime
 from engines.kit.service import _explain
 from engines.strategy.config import CONFIG
-from engines.strategy.model import Desk, hold, step
+from engines.strategy.model import Desk, hold, kill, reset, step
 from engines.strategy.service import engine
 from engines.wire.bus import MemoryBus
 from engines.wire.errors import NautilusError
@@ -339,3 +339,54 @@ def test_a_hold_lasts_over_the_next_replay() -> None:
     hold(desk, True)
     desk, _ = play(desk, envelope(SESSION, OPEN, "r2/before"))
     assert desk.replay == 2 and desk.held
+
+
+def killed() -> tuple[Desk, Order]:
+    """A desk that holds half of an order, the rest of which is open, when the kill switch is thrown."""
+    desk, out = play(opened(), *RISE)
+    (order,) = orders(out)
+    desk, _ = play(desk, envelope(Accepted(order), OPEN + 11 * MINUTE), fill(order, CONFIG.shares // 2))
+    return desk, order
+
+
+def test_the_kill_switch_withdraws_then_closes_at_the_market_and_opens_nothing() -> None:
+    desk, order = killed()
+    assert kill(desk) == [Cancel(order.order_id, "momentum")], "the leg's order is open: first it is withdrawn"
+    assert kill(desk) == [], "carried out twice, it asks once"
+    rest = CONFIG.shares - CONFIG.shares // 2
+    desk, out = play(desk, envelope(Cancelled(order.order_id, "AAPL", rest, "requested"), OPEN + 12 * MINUTE))
+    (closing,) = orders(out)
+    assert (closing.side, closing.quantity, closing.limit) == (-1, CONFIG.shares // 2, None)
+    desk, out = play(desk, envelope(Accepted(closing), OPEN + 12 * MINUTE))
+    assert out == [], "a closing order is not withdrawn"
+    desk, out = play(
+        desk, fill(closing, closing.quantity), envelope(Filled(closing.order_id, "AAPL"), OPEN + 12 * MINUTE)
+    )
+    assert not any(desk.positions.values()) and orders(out) == []
+    desk, out = play(desk, *(bar(n, 1_050_000 + 2_000 * n) for n in range(13, 30)))
+    assert orders(out) == [] and desk.killed
+    assert list(reset(desk)) == []
+    desk, out = play(desk, *(bar(n, 1_200_000 + 2_000 * n) for n in range(30, 40)))
+    assert len(orders(out)) == 1
+
+
+def test_a_killed_desk_closes_a_halted_leg_once_it_trades_again() -> None:
+    desk, out = play(opened(), *RISE)
+    (order,) = orders(out)
+    desk, _ = play(desk, fill(order, CONFIG.shares), envelope(Filled(order.order_id, "AAPL"), OPEN + 11 * MINUTE))
+    halt = Halt("pause", 0, "AAPL", OPEN + 10 * MINUTE, OPEN + 15 * MINUTE, "a rule")
+    desk, _ = play(desk, envelope(halt, OPEN + 11 * MINUTE))
+    assert kill(desk) == []
+    desk, out = play(desk, bar(14, 1_010_000))
+    assert orders(out) == []
+    desk, out = play(desk, bar(16, 1_010_000))
+    assert [(each.side, each.quantity, each.limit) for each in orders(out)] == [(-1, CONFIG.shares, None)]
+
+
+def test_a_killed_desk_stays_killed_over_the_next_replay_and_over_a_crash() -> None:
+    desk, _ = killed()
+    kill(desk)
+    desk = codec.decode(codec.encode(desk), Desk)
+    desk, out = play(desk, envelope(SESSION, OPEN, "r2/before"))
+    desk, more = play(desk, *(bar(n, 1_000_000 + 1_000 * n) for n in range(1, 2)))
+    assert desk.killed and orders([*out, *more]) == []

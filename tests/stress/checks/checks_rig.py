@@ -47,8 +47,16 @@ class History:
         self.sent.append(message)
         return message
 
-    def evidence(self, **facts: Any) -> Evidence:
-        topics = {topic: tuple(m for m in self.sent if m.topic == topic) for topic in TOPICS}
+    def evidence(self, way_ns: tuple[int, int] | None = None, **facts: Any) -> Evidence:
+        """`way_ns`: the venue's latency and jitter, as its sessions then tell them."""
+        sent = self.sent
+        if way_ns is not None:
+            told = {"latency_ns": way_ns[0], "jitter_ns": way_ns[1]}
+            sent = [
+                msgspec.structs.replace(m, body=msgspec.structs.replace(m.body, **told)) if m.topic == "sessions" else m
+                for m in sent
+            ]
+        topics = {topic: tuple(m for m in sent if m.topic == topic) for topic in TOPICS}
         return Evidence(topics=topics, added={topic: len(found) for topic, found in topics.items()}, **facts)
 
 

@@ -23,7 +23,7 @@ from engines.wire.messages import (
 from engines.wire.pins import pins
 from engines.wire.rulebook import INDEX, rules
 from engines.wire.scenario_file import load
-from engines.wire.session import epoch_ns
+from engines.wire.session import CLOSE, epoch_ns
 from engines.wire.ticks import TRADE, to_units
 from stress.checks import causality, halts, quotes, sequences, vpin
 from stress.checks.evidence import Evidence, Stray
@@ -240,7 +240,7 @@ def test_quotes() -> None:
         quotes.check_crossed(told().evidence())
 
 
-def pinned(volume_off: int = 0, close: bool = True) -> History:
+def pinned(volume_off: int = 0, close: bool = True, closes: dt.time = CLOSE) -> History:
     """The least tape that its pins hold on: open, high, low and close of each symbol."""
     day = load("flash-crash-2010")
     found = pins(day)
@@ -261,7 +261,7 @@ def pinned(volume_off: int = 0, close: bool = True) -> History:
     levels = level_rows((0, index.open), (1, index.high), (2, index.low), (3, index.close))
     history.add(Levels(names, levels), 0, "tape")
     if close:
-        history.add(session("close"), 10, "tape")
+        history.add(session("close"), epoch_ns(dt.date(2010, 5, 6), closes), "tape")
     return history
 
 
@@ -274,3 +274,5 @@ def test_the_tapes_pins() -> None:
     assert quotes.check_pins(released) == ()
     with pytest.raises(NotJudged, match="to its close"):
         quotes.check_pins(pinned(close=False).evidence())
+    with pytest.raises(NotJudged, match="before the market's close"):
+        quotes.check_pins(pinned(volume_off=1, closes=dt.time(14, 30)).evidence())

@@ -25,7 +25,7 @@ from stress.checks.violation import NotJudged
 CASH = 1_000_000_000
 LIMITS = Limits(
     order_shares=100, order_contracts=10, position_shares=150, position_contracts=15, position_notional=200_000_000,
-    open_orders=3,
+    order_notional=150_000_000, gross_notional=300_000_000, open_orders=3, collar_percent=10,
 )  # fmt: skip
 
 
@@ -117,10 +117,13 @@ def test_trimmed_positions_are_judged_from_the_first_fill_on() -> None:
 
 
 # --------------------------------------------------------------------------------------------------- limits
-def accept(history: History, name: str, quantity: int, side: Side = 1, symbol: str = "AAPL") -> None:
-    order = Order(name, "s", symbol, side, quantity, 1_000_000)
+def accept(
+    history: History, name: str, quantity: int, side: Side = 1, symbol: str = "AAPL", *,
+    limit: int | None = 1_000_000, marks: dict[str, int] | None = None,
+) -> None:  # fmt: skip
+    order = Order(name, "s", symbol, side, quantity, limit)
     asked = history.add(order, 0, "strategy")
-    history.add(Accepted(order), 0, "risk", asked)
+    history.add(Accepted(order, marks or {}), 0, "risk", asked)
 
 
 def test_orders_within_the_limits() -> None:
@@ -134,8 +137,54 @@ def test_orders_within_the_limits() -> None:
     assert limits.check_quantities(history.evidence(limits=LIMITS)) == ()
     with pytest.raises(NotJudged, match="not asked for"):
         limits.check_quantities(history.evidence())
-    with pytest.raises(NotJudged, match="marks"):
+    with pytest.raises(NotJudged, match="3 accepted orders do not tell all marks"):
         limits.check_money(history.evidence(limits=LIMITS))
+
+
+def test_orders_within_the_limits_of_money() -> None:
+    history = History()
+    history.add(session(), producer="tape")
+    accept(history, "a", 100, marks={"AAPL": 1_000_000})
+    history.add(fill(1, 1, 100))
+    accept(history, "out", 100, -1, marks={"AAPL": 1_000_000})
+    accept(history, "far", 50, marks={"AAPL": 1_090_000})
+    accept(history, "future", 1, symbol="ESX", marks={"ESX": 1_000_000, "AAPL": 1_000_000}, limit=None)
+    assert limits.check_money(history.evidence(limits=LIMITS)) == ()
+
+
+def test_gross_exposure_counts_what_the_other_symbols_could_reach() -> None:
+    def made(others: dict[str, int]) -> History:
+        history = History()
+        history.add(session(), producer="tape")
+        accept(history, "a", 100, marks={"AAPL": 1_000_000})
+        history.add(Cancelled("a", "AAPL", 40, ""))
+        history.add(fill(1, 1, 60))
+        accept(history, "b", 50, marks={"AAPL": 1_000_000})
+        accept(history, "future", 2, symbol="ESX", marks={"ESX": 2_000_000, **others}, limit=None)
+        return history
+
+    limited = msgspec.structs.replace(LIMITS, order_notional=10**12, position_notional=10**12)
+    assert limits.check_money(made({"AAPL": 900_000}).evidence(limits=limited)) == ()
+    assert words(limits.check_money, made({"AAPL": 1_000_000}).evidence(limits=limited)) == [
+        "future: 310000000 of money could be held in all, 300000000 allowed"
+    ]
+    with pytest.raises(NotJudged, match="1 accepted orders"):
+        limits.check_money(made({}).evidence(limits=limited))
+
+
+def test_orders_beyond_the_limits_of_money() -> None:
+    history = History()
+    history.add(session(), producer="tape")
+    accept(history, "big", 100, marks={"AAPL": 1_600_000})
+    accept(history, "more", 26, marks={"AAPL": 1_600_000})
+    accept(history, "far", 1, -1, marks={"AAPL": 1_120_000})
+    accept(history, "future", 3, symbol="ESX", marks={"ESX": 1_100_000, "AAPL": 1_000})
+    assert words(limits.check_money, history.evidence(limits=LIMITS)) == [
+        "big: 160000000 of money in one order, 150000000 allowed",
+        "more: 201600000 of money could be held, 200000000 allowed",
+        "far: 12000000 hundredths beyond the mark, 11200000 allowed",
+        "future: 165000000 of money in one order, 150000000 allowed",
+    ]
 
 
 def test_orders_beyond_the_limits() -> None:

@@ -188,7 +188,7 @@ def traded(*made: Fill, placed: tuple[Order, ...] = ()) -> History:
 @pytest.mark.parametrize("clause", fills.CLAUSES, ids=lambda clause: clause.words)
 def test_fills_that_hold(clause: fills.Clause) -> None:
     history = whole()
-    assert clause.check(history.evidence(latency_ns=LATENCY, jitter_ns=JITTER)) == ()
+    assert clause.check(history.evidence(way_ns=(LATENCY, JITTER))) == ()
 
 
 def test_a_fill_beyond_its_limit() -> None:
@@ -219,7 +219,7 @@ def test_a_fill_off_the_tick() -> None:
 
 def test_a_fill_before_its_order_could_be_there() -> None:
     early = traded(fill("a", ts=LATENCY - 1))
-    assert words(fills.check_arrival, early.evidence(latency_ns=LATENCY)) == [
+    assert words(fills.check_arrival, early.evidence(way_ns=(LATENCY, 0))) == [
         "a: filled 0.000 ms before it could be there"
     ]
     with pytest.raises(NotJudged, match="latency"):
@@ -232,12 +232,12 @@ def test_an_order_that_was_passed_over() -> None:
     history = traded(fill("b", ts=10 * S), placed=placed)
     history.add(Filled("b", "AAPL"), 10 * S)
     history.add(fill("a", ts=20 * S), 20 * S)
-    evidence = history.evidence(latency_ns=LATENCY, jitter_ns=JITTER)
+    evidence = history.evidence(way_ns=(LATENCY, JITTER))
     assert words(fills.check_priority, evidence) == ["a: b was filled at 999900 before it"]
-    with pytest.raises(NotJudged, match="jitter"):
+    with pytest.raises(NotJudged, match="how long"):
         fills.check_priority(history.evidence())
     better = traded(fill("b", ts=10 * S), fill("a", ts=20 * S), placed=(placed[1], order("b", limit=1_000_100)))
-    assert fills.check_priority(better.evidence(latency_ns=LATENCY, jitter_ns=JITTER)) == ()
+    assert fills.check_priority(better.evidence(way_ns=(LATENCY, JITTER))) == ()
 
 
 def test_a_self_trade() -> None:

@@ -8,10 +8,11 @@ import pytest
 
 from engines.fleet.status import EngineHealth, Event
 from engines.wire.errors import NotRunning
+from engines.wire.health import Check
 from engines.wire.manifest import discover
 from stress.faults.watch import Watch
 from stress.mission import MissionErrors, load, parse
-from stress.phase_specs import Faults
+from stress.specs.faults import Faults
 
 ENGINES = [manifest.name for manifest in discover()]
 
@@ -30,7 +31,10 @@ def test_the_failover_mission_has_every_fault_of_the_matrix() -> None:
     ("change", "mistake"),
     [
         (('targets = ["engines"', 'targets = ["rsik"'), "There is no target 'rsik'. Did you mean 'risk'?"),
-        (('kinds = ["kill", "pause"]', 'kinds = ["kil"]'), "phases[1].kinds: Invalid enum value 'kil'"),
+        (
+            ('kinds = ["kill", "pause"]', 'kinds = ["kil"]'),
+            "phases[1].kinds: There is no kind of fault 'kil'. Did you mean 'kill'?",
+        ),
         (('kinds = ["kill", "pause"]', "kinds = []"), "phases[1].kinds: one at least"),
         (('kinds = ["kill", "pause"]', 'kinds = ["pause"]'), "a paused supervisor is not noticed by anyone"),
     ],
@@ -51,6 +55,7 @@ class Fleet:
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.status = "healthy"
+        self.checks: tuple[Check, ...] = ()
         self.more = threading.Condition()
 
     def say(self, unit: str, state: str) -> int:
@@ -83,7 +88,7 @@ class Fleet:
 
     def health(self) -> list[EngineHealth]:
         known = {"response_ms": 1.0, "uptime_s": 1.0, "pid": 1, "restarts": 0}
-        return [EngineHealth(name="risk", title="Risk", port=1, status=self.status, **known)]
+        return [EngineHealth(name="risk", title="Risk", port=1, status=self.status, checks=self.checks, **known)]
 
 
 def within(look, limit_s: float = 5.0):  # type: ignore[no-untyped-def]
@@ -118,3 +123,25 @@ def test_a_watch_stamps_what_came_after_the_injection_only() -> None:
     finally:
         watch.close()
     assert {"healthy", "down"} <= set(kept)
+
+
+def test_a_watch_notices_a_check_that_is_no_longer_ok_and_not_one_that_was_bad_before() -> None:
+    fleet = Fleet()
+    fleet.checks = (Check("feed", "warn", "stale"), Check("clock", "ok", "steady"))
+    watch = Watch(fleet.follow, fleet.health, lambda _: None)
+    try:
+        assert within(lambda: watch.well("risk", 0)) is not None
+        injected = time.monotonic_ns()
+        assert within(lambda: watch.well("risk", injected)) is not None
+        assert watch.unwell("risk", injected) is None  # the feed was stale before
+        fleet.checks = (Check("feed", "warn", "stale"), Check("clock", "warn", "stepped by -60 s"))
+        noticed = within(lambda: watch.unwell("risk", injected))
+        assert noticed is not None and noticed > injected
+        changed = time.monotonic_ns()
+        fleet.status = "degraded"
+        assert within(lambda: watch.unwell("risk", changed)) is not None
+        later = time.monotonic_ns()
+        time.sleep(0.3)
+        assert watch.unwell("risk", later) is None  # it was degraded already: another fault's trouble
+    finally:
+        watch.close()

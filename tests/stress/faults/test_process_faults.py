@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from engines.wire.errors import UsageError
-from stress.faults import processes
-from stress.faults.fault import Fault, Kind, identify, touched
+from stress.faults import heal, processes, store
+from stress.faults.fault import Fault, Undo, identify, touched
 from stress.faults.undo import UndoJournal
 
 
@@ -30,7 +30,7 @@ def victim() -> Iterator[subprocess.Popen[bytes]]:
 
 @pytest.mark.parametrize(("kind", "number"), [("kill", signal.SIGKILL), ("term", signal.SIGTERM)])
 def test_an_end_is_proven_by_its_absence(
-    victim: subprocess.Popen[bytes], tmp_path: Path, kind: Kind, number: int
+    victim: subprocess.Popen[bytes], tmp_path: Path, kind: str, number: int
 ) -> None:
     done = processes.inject(Fault("f", kind, "risk"), victim.pid, UndoJournal(tmp_path))
     assert done.proven, done.proof
@@ -100,3 +100,25 @@ def test_a_bus_touches_everyone_and_an_engine_itself() -> None:
     engines = ["risk", "vpin"]
     assert touched("risk", engines) == ["risk"]
     assert touched("bus-main", engines) == touched("supervisor", engines) == engines
+
+
+def test_a_recorder_that_was_left_stopped_before_its_store_was_damaged_is_ended(
+    victim: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    own = identify(victim.pid)
+    victim.send_signal(signal.SIGSTOP)
+    facts = {"pid": own.pid, "start": own.start}
+    undo = Undo(fault="f", kind="corrupt-store", target="backend", facts=facts)
+    UndoJournal(tmp_path).begin(undo)
+    (healed,) = heal.heal_pending(tmp_path)
+    assert healed.proven and "ended" in healed.proof
+    assert victim.wait(5) == -signal.SIGKILL
+    assert UndoJournal(tmp_path).pending() == ()
+
+
+def test_the_head_of_a_file_is_changed_byte_for_byte_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "store"
+    file.write_bytes(bytes(range(256)))
+    store.damage(file, 16)
+    found = file.read_bytes()
+    assert all(a != b for a, b in zip(found[:16], range(16), strict=True)) and found[16:] == bytes(range(16, 256))

@@ -11,7 +11,7 @@ from stress.faults.undo import JOURNAL, UndoJournal
 
 
 def undo(name: str) -> Undo:
-    return Undo(fault=name, target="risk", pid=7, start=9)
+    return Undo(fault=name, kind="pause", target="risk", facts={"pid": 7, "start": 9})
 
 
 def test_what_is_begun_is_pending_until_it_is_done(tmp_path: Path) -> None:

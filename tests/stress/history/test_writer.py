@@ -64,3 +64,11 @@ def test_serve_ends_with_its_input_and_syncs(target: Path, monkeypatch: pytest.M
     os.close(source)
     assert payloads(target) == [b'{"a":1}', b'{"b":2}']
     assert synced[-1] == target.stat().st_size
+
+
+def test_an_empty_line_is_the_parents_farewell_and_no_record(target: Path) -> None:
+    writer = committer(target)
+    writer.take(b'{"a":1}\n', 0.0)
+    assert not writer.farewell
+    writer.take(b"\n", 0.0)
+    assert writer.farewell and payloads(target) == [b'{"a":1}']

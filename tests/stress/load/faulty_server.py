@@ -20,6 +20,8 @@ class FaultyServer:
         self.paths: list[str] = []
         self.stall_at = -1  # the request number before whose reply the whole server sleeps
         self.stall_s = 0.0
+        self.stalled_s = 0.0  # how long it slept
+        self.ids: list[str] = []  # of the requests, in the order in which they were read
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port: int = self._listener.getsockname()[1]
         self._loop = asyncio.new_event_loop()
@@ -73,8 +75,11 @@ class FaultyServer:
         self.seen += 1
         self.clients.add(writer.get_extra_info("peername"))
         self.paths.append(path)
+        self.ids += [line.split(": ")[1] for line in head.split("\r\n") if line.startswith("X-Request-Id: ")]
         if self.seen == self.stall_at:
+            began = time.monotonic()
             time.sleep(self.stall_s)  # noqa: ASYNC251 - the whole server is meant to stall
+            self.stalled_s = time.monotonic() - began
         kind, _, argument = path[1:].partition("/")
         if kind == "delay":
             await asyncio.sleep(float(argument) / 1000)

@@ -233,3 +233,11 @@ def test_a_reply_in_many_small_pieces_keeps_its_latency(run_plan: RunPlan, serve
     assert latency is not None
     assert latency.p50_us >= 2000  # the server sleeps a millisecond between its three parts
     assert np.isfinite(result.phases[0].cpu_share)
+
+
+def test_a_reply_without_its_fields_is_a_failure(run_plan: RunPlan, server: FaultyServer) -> None:
+    request = Request("/wrong", fields={"status": "string", "rows": "array"})
+    target = Target("a", server.port, (request,), connections=8)
+    result, _ = run_plan(LoadPlan((target,), (phase_of(100),), sample_every=10))
+    counts = counts_of(result.phases[0])
+    assert (counts.done, counts.failed) == (90, {"bad_body": 10})

@@ -2,9 +2,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from stress.load.checks import passes
+from stress.load.checks import as_expected
 from stress.load.errors import LoadError
-from stress.load.plan import Check, ClosedPhase, LoadPlan, OpenPhase, Request, Scalar, Target, checked, mistakes
+from stress.load.plan import Check, ClosedPhase, Kind, LoadPlan, OpenPhase, Request, Scalar, Target, checked, mistakes
 from stress.load.tables import arrivals_of, bout_of, mix_of, wire_bytes
 
 PLAN = LoadPlan(
@@ -70,8 +70,8 @@ def test_arrivals_are_fixed_by_the_seed_and_differ_between_phases() -> None:
 
 def test_a_bout_starts_at_its_instant() -> None:
     mix = mix_of(PLAN)
-    opened = bout_of(PLAN.phases[0], arrivals_of(PLAN.phases[0], 0, PLAN, mix), 10**15)
-    closed = bout_of(PLAN.phases[1], arrivals_of(PLAN.phases[1], 1, PLAN, mix), 10**15)
+    opened = bout_of(PLAN.phases[0], 0, arrivals_of(PLAN.phases[0], 0, PLAN, mix), 10**15, PLAN)
+    closed = bout_of(PLAN.phases[1], 1, arrivals_of(PLAN.phases[1], 1, PLAN, mix), 10**15, PLAN)
     assert (opened.scheduled, opened.think, opened.end) == (400, -1, 10**15 + 2 * 10**9)
     assert opened.arrivals["intended"][0] > 10**15
     assert (closed.scheduled, closed.think) == (4, 0)
@@ -94,5 +94,22 @@ def test_a_bout_starts_at_its_instant() -> None:
 )
 def test_a_check_compares_one_field(field: str, equals: Scalar, tolerance: float, passed: bool) -> None:
     body = b'{"a":{"b":[0,{"c":1.5}]},"flag":true,"name":"n","none":null}'
-    assert passes(Check(field, equals, tolerance), body) is passed
-    assert not passes(Check(field, equals, tolerance), body[:-1])
+    assert as_expected(Request("/", check=Check(field, equals, tolerance)), body) is passed
+    assert not as_expected(Request("/", check=Check(field, equals, tolerance)), body[:-1])
+
+
+@pytest.mark.parametrize(
+    ("fields", "passed"),
+    [
+        ({"a.b": "array", "a.b.0": "number", "a.b.1.c": "number", "flag": "boolean", "none": "null"}, True),
+        ({"a": "object", "name": "string"}, True),
+        ({"a": "array"}, False),
+        ({"flag": "number"}, False),
+        ({"none": "object"}, False),
+        ({"name": "string", "missing": "string"}, False),
+    ],
+)
+def test_a_reply_must_have_its_fields_and_their_kinds(fields: dict[str, Kind], passed: bool) -> None:
+    body = b'{"a":{"b":[0,{"c":1.5}]},"flag":true,"name":"n","none":null}'
+    assert as_expected(Request("/", fields=fields), body) is passed
+    assert not as_expected(Request("/", fields=fields, check=Check("name", "m")), body)

@@ -1,16 +1,21 @@
 """The generator as a process, through its parent's API."""
 
 import asyncio
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 from faulty_server import FaultyServer
 
+import stress
 from stress.load.errors import LoadError
 from stress.load.plan import LoadPlan, OpenPhase, Request, Target
 from stress.load.result import LoadReady, LoadResult, LoadSecond
 from stress.load.runner import run
+
+ROOT = Path(stress.__file__).parents[1]
 
 
 def plan_of(port: int, seconds: int, **settings: float) -> LoadPlan:
@@ -30,7 +35,11 @@ def test_a_run_streams_its_seconds_and_ends_with_the_totals(
     assert [line.second for line in seconds] == list(range(len(seconds)))
     assert sum(line.targets["a"].done for line in seconds) == 100
     assert (ready[0].wanted, ready[0].open) == (4, 4)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["p.a.hlog", "p.generator-lag.hlog"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "p.a.hlog",
+        "p.generator-lag.hlog",
+        "p.service-time.hlog",
+    ]
 
 
 def test_a_phase_begins_when_it_is_told_to(server: FaultyServer, tmp_path: Path, generator_name: str) -> None:
@@ -112,3 +121,24 @@ def test_the_childs_failure_is_the_parents(tmp_path: Path) -> None:
     target = Target("a", 9, (Request("/ok"),), 4, host="no-such-host.invalid")
     with pytest.raises(LoadError, match="unknown"):
         asyncio.run(run(LoadPlan((target,), (OpenPhase("p", (1.0,)),)), tmp_path, lambda _: None))
+
+
+PARENT = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from stress.load.plan import LoadPlan, OpenPhase, Request, Target
+from stress.load.runner import run
+plan = LoadPlan((Target("a", int(sys.argv[1]), (Request("/ok"),), 4),), (OpenPhase("p", (100.0,) * 60),))
+asyncio.run(run(plan, Path(sys.argv[2]), lambda _: os.kill(os.getpid(), signal.SIGKILL)))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the parent's death is told by Linux alone")
+def test_a_generator_whose_parent_is_killed_stops(server: FaultyServer, tmp_path: Path) -> None:
+    parent = subprocess.run([sys.executable, "-c", PARENT, str(server.port), str(tmp_path)], cwd=ROOT, check=False)
+    assert parent.returncode == -9
+    seen = -1
+    while seen != server.seen:  # 100 requests a second for a minute, or none any more
+        seen = server.seen
+        time.sleep(0.5)
+    assert 50 < seen < 5000

@@ -1,0 +1,80 @@
+"""A load of its own, without a tape: open in a shape, or closed."""
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+
+from reports import records
+from stress.history.stamp import stamp
+from stress.load.plan import ClosedPhase, LoadPlan, OpenPhase, Phase, Target
+from stress.load.shapes import STEP_S
+from stress.run import Run
+from stress.specs.load import Closed, Load
+from stress.targets import phase_records, targets
+
+_PROBE_S = 1.0
+
+
+async def carry_out(run: Run, spec: Load) -> None:
+    """Load the engines as the phase says, and record each second of it."""
+    name = spec.title
+    load = plan(spec, _targets(run, spec), run.capacity.get(spec.mix, 0.0), run.seed)
+    run.phase(name, "start", measured=True)
+    run.add(records.LoadTargets(**stamp(), phase=name, engines=list(spec.asked())))
+    probing = asyncio.create_task(_watch(run, name))
+    try:
+        finished = await run.load(load, name, None)
+    finally:
+        probing.cancel()
+    for result in finished.phases:
+        if result.name == name:  # not its warm-up
+            for record in phase_records(result, spec.mix, spec.connections):
+                run.add(record)
+    run.phase(name, "end", measured=True)
+    run.go_on()
+    await run.probe("end")
+
+
+def plan(spec: Load, chosen: Sequence[Target], capacity: float, seed: int) -> LoadPlan:
+    """The generator's plan: a warm-up at the rate it begins with, then the shape."""
+    phases: list[Phase] = []
+    if isinstance(spec.shape, Closed):
+        loop = (spec.shape.concurrency, spec.shape.think_s)
+        phases = [ClosedPhase(f"{spec.title}-warm", loop[0], spec.warm_s, loop[1])] if spec.warm_s else []
+        phases.append(ClosedPhase(spec.title, loop[0], spec.seconds, loop[1]))
+    else:
+        rate = spec.curve(capacity)
+        first = next(cell for cell in rate if cell > 0)
+        warm = OpenPhase(f"{spec.title}-warm", (first,), spec.warm_s, spec.arrivals)
+        phases = [warm] if spec.warm_s else []
+        phases.append(OpenPhase(spec.title, rate, STEP_S, spec.arrivals))
+    return LoadPlan(tuple(chosen), tuple(phases), seed=seed, timeout_s=spec.timeout_s)
+
+
+def _targets(run: Run, spec: Load) -> list[Target]:
+    """The engines that are asked, weighted; each has its share of the connections, and one at least."""
+    manifests = [manifest for manifest in run.manifests() if manifest.name in spec.asked()]
+    return weighted(targets(manifests, run.fleet.known(), spec.mix, spec.connections), spec)
+
+
+def weighted(found: Sequence[Target], spec: Load) -> list[Target]:
+    """The same targets with the phase's weights, connections dealt in proportion to them."""
+    weights = [spec.engines.get(target.name, 1.0) for target in found]
+    spare = spec.connections - len(found)
+    ideal = [spare * weight / sum(weights) for weight in weights]
+    dealt = [1 + int(share) for share in ideal]
+    rest = spec.connections - sum(dealt)
+    for place in sorted(range(len(found)), key=lambda n: int(ideal[n]) - ideal[n])[:rest]:
+        dealt[place] += 1
+    return [
+        msgspec.structs.replace(target, weight=weight, connections=count)
+        for target, weight, count in zip(found, weights, dealt, strict=True)
+    ]
+
+
+async def _watch(run: Run, phase: str) -> None:
+    """Health of all engines, once a second."""
+    while True:
+        await run.probe(phase)
+        await asyncio.sleep(_PROBE_S)

@@ -1,0 +1,133 @@
+"""A load of its own, without a tape, as data: constant, in a ramp, in steps, with a spike, or closed."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from engines.wire import manifest as manifests
+from engines.wire.errors import UnknownName
+from stress.load import shapes
+from stress.load.errors import LoadError
+from stress.specs.base import CONNECTS_PER_S, PAUSE_S, Mix, Part, PhasePlan, Seconds, Spec
+
+Rate = Annotated[float, Meta(ge=0, le=1_000_000)]
+
+
+class Constant(Part, frozen=True, kw_only=True, tag_field="kind", tag="constant"):
+    """The same rate all the time."""
+
+    rate: Annotated[float, Meta(gt=0, le=1_000_000)]
+
+
+class Ramp(Part, frozen=True, kw_only=True, tag_field="kind", tag="ramp"):
+    """A straight line from one rate to another."""
+
+    start: Rate
+    end: Rate
+
+
+class Steps(Part, frozen=True, kw_only=True, tag_field="kind", tag="steps"):
+    """One rate after the other, each for the same time."""
+
+    rates: tuple[Rate, ...]
+
+
+class Spike(Part, frozen=True, kw_only=True, tag_field="kind", tag="spike"):
+    """A rate, and another for `width_s` from `at_s` on."""
+
+    base: Rate
+    peak: Rate
+    at_s: Seconds
+    width_s: Seconds
+
+
+class Closed(Part, frozen=True, kw_only=True, tag_field="kind", tag="closed"):
+    """So many requests outstanding: each answer starts the next request after `think_s`."""
+
+    concurrency: Annotated[int, Meta(ge=1, le=50_000)]
+    think_s: Annotated[float, Meta(ge=0, le=600)] = 0.0
+
+
+Shape = Constant | Ramp | Steps | Spike | Closed
+
+
+class Load(Spec, frozen=True, kw_only=True, tag="load"):
+    """Requests of a mix in a shape, for `seconds` after `warm_s` that is discarded.
+
+    `unit`: whether the shape's rates are requests per second or shares of the capacity of `mix` that was calibrated.
+    `engines`: which engines are asked, each with its weight; all alike when empty.
+    """
+
+    MEASURES = ("load", "health")
+
+    mix: Mix
+    shape: Shape
+    seconds: Seconds = 10.0
+    warm_s: Annotated[float, Meta(ge=0, le=600)] = 1.0
+    unit: Literal["rps", "share"] = "rps"
+    arrivals: Literal["poisson", "even"] = "poisson"
+    connections: Annotated[int, Meta(ge=1, le=60_000)] = 130
+    engines: dict[str, Annotated[float, Meta(gt=0, le=1e6)]] = msgspec.field(default_factory=dict)
+    timeout_s: Seconds = 5.0
+
+    def asked(self) -> tuple[str, ...]:
+        """The engines that get requests."""
+        return tuple(name for name in self.able() if not self.engines or name in self.engines)
+
+    def able(self) -> tuple[str, ...]:
+        """Every engine that has requests of the mix."""
+        found = manifests.discover()
+        return tuple(each.name for each in found if any(request.mix == self.mix for request in each.load))
+
+    def curve(self, capacity: float) -> shapes.Curve:
+        """Requests per second in cells of `shapes.STEP_S`; none for a closed shape.  Raises LoadError."""
+        unit = capacity if self.unit == "share" else 1.0
+        match self.shape:
+            case Constant(rate=rate):
+                return shapes.constant(unit * rate, self.seconds)
+            case Ramp(start=start, end=end):
+                return shapes.ramp(unit * start, unit * end, self.seconds)
+            case Steps(rates=rates):
+                return shapes.steps([(unit * rate, self.seconds / len(rates)) for rate in rates])
+            case Spike(base=base, peak=peak, at_s=at_s, width_s=width_s):
+                return shapes.spike(unit * base, unit * peak, at_s, width_s, self.seconds)
+            case Closed():
+                return ()
+
+    def mistakes(self) -> Iterator[str]:
+        """The engines are there and have a connection each; the shape fits into its seconds."""
+        for engine in self.engines:
+            if engine not in self.able():
+                yield f"engines: {UnknownName('engine', engine, self.able())}"
+        if self.connections < len(self.asked()):
+            yield f"connections: fewer than the {len(self.asked())} engines that are asked"
+        if isinstance(self.shape, Steps) and not self.shape.rates:
+            yield "shape: steps need a rate at least"
+            return
+        if isinstance(self.shape, Closed):
+            if self.shape.concurrency > self.connections:
+                yield "shape: more requests outstanding than connections"
+            if self.unit == "share":
+                yield "unit: a closed shape has no rate to be a share"
+            return
+        try:
+            rates = self.curve(1.0)
+        except LoadError as error:
+            yield f"shape: {' '.join(str(error).split())}"
+            return
+        if not any(rates):
+            yield "shape: it sends nothing"
+
+    def plan(self) -> Iterator[PhasePlan]:
+        """One step."""
+        whom = f"{len(self.asked())} engines"
+        if isinstance(self.shape, Closed):
+            what = f"closed loop, {self.shape.concurrency} outstanding, {self.mix} of {whom}"
+        else:
+            unit = "of the capacity" if self.unit == "share" else "requests/s"
+            rates = self.curve(1.0)
+            kind = str(self.shape.__struct_config__.tag)
+            what = f"{kind} of {min(rates):g} to {max(rates):g} {unit}, {self.arrivals} arrivals, {self.mix} of {whom}"
+        yield PhasePlan(self.title, what, self.connections / CONNECTS_PER_S + self.warm_s + self.seconds + PAUSE_S)

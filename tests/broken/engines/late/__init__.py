@@ -1,0 +1,1 @@
+"""Backtesting that answers late: every request waits for three tenths of a second."""

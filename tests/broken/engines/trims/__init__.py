@@ -1,0 +1,1 @@
+"""Factor that trims its stream: what it has just published is dropped, whoever has not read it."""

@@ -1,0 +1,101 @@
+"""The load role: shapes as plans, weights and connections, and what cannot be flown."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stress.load.plan import ClosedPhase, OpenPhase, Request, Target, mistakes
+from stress.mission import FOLDER, MissionErrors, parse
+from stress.roles.load import plan, weighted
+from stress.specs.load import Closed, Constant, Load, Ramp, Shape, Spike, Steps
+
+FLASH = (FOLDER / "flash-crash.toml").read_text()
+
+
+def load(shape: Shape, **more: object) -> Load:
+    return Load(mix="health", shape=shape, **more)  # type: ignore[arg-type]
+
+
+def aims(*names: str, connections: int = 10) -> list[Target]:
+    return [Target(name, 8000 + n, (Request("/health"),), connections) for n, name in enumerate(names)]
+
+
+def opened(spec: Load, capacity: float = 0.0) -> OpenPhase:
+    made = plan(spec, aims("risk", "vpin"), capacity, 7)
+    assert not mistakes(made)
+    phase = made.phases[-1]
+    assert isinstance(phase, OpenPhase) and phase.name == "load"
+    return phase
+
+
+@pytest.mark.parametrize(
+    ("shape", "first", "last", "requests"),
+    [
+        (Constant(rate=50), 50, 50, 500),
+        (Ramp(start=0, end=100), 0.5, 99.5, 500),
+        (Steps(rates=(10, 20, 40, 80)), 10, 80, 375),
+        (Spike(base=10, peak=200, at_s=4, width_s=1), 10, 10, 290),
+    ],
+)
+def test_a_shape_is_its_integral(shape: Shape, first: float, last: float, requests: float) -> None:
+    phase = opened(load(shape))
+    assert (phase.rate[0], phase.rate[-1]) == (first, last)
+    assert sum(phase.rate) * phase.step_s == pytest.approx(requests)
+    assert phase.duration_s == pytest.approx(10)
+
+
+def test_a_share_is_of_the_calibrated_capacity() -> None:
+    assert set(opened(load(Constant(rate=0.5), unit="share"), capacity=8000).rate) == {4000.0}
+
+
+def test_the_warm_up_is_a_phase_apart_at_the_first_rate() -> None:
+    made = plan(load(Ramp(start=0, end=100), warm_s=2.0, arrivals="even"), aims("risk"), 0.0, 7)
+    warm, measured = made.phases
+    assert isinstance(warm, OpenPhase) and isinstance(measured, OpenPhase)
+    assert (warm.name, warm.rate, warm.duration_s, warm.arrivals) == ("load-warm", (0.5,), 2.0, "even")
+    assert len(plan(load(Constant(rate=1), warm_s=0.0), aims("risk"), 0.0, 7).phases) == 1
+
+
+def test_a_closed_shape_has_think_time() -> None:
+    made = plan(load(Closed(concurrency=4, think_s=0.25), seconds=3.0), aims("risk"), 0.0, 7)
+    phase = made.phases[-1]
+    assert phase == ClosedPhase("load", 4, 3.0, 0.25)
+    assert not mistakes(made)
+
+
+def test_weights_deal_arrivals_and_connections() -> None:
+    spec = load(Constant(rate=1), engines={"risk": 3, "vpin": 1}, connections=42)
+    found = weighted(aims("risk", "vpin", connections=21), spec)
+    assert [(each.weight, each.connections) for each in found] == [(3, 31), (1, 11)]
+
+
+@given(st.lists(st.floats(0.01, 1000), min_size=1, max_size=13), st.integers(0, 500))
+def test_every_connection_is_dealt_and_each_engine_has_one(weights: list[float], spare: int) -> None:
+    names = [f"e{n}" for n in range(len(weights))]
+    spec = load(Constant(rate=1), engines=dict(zip(names, weights, strict=True)), connections=len(names) + spare)
+    dealt = [each.connections for each in weighted(aims(*names), spec)]
+    assert sum(dealt) == len(names) + spare and min(dealt) >= 1
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ('shape = { kind = "constant" }', "shape: Object missing required field `rate`"),
+        ('shape = { kind = "ramp", start = 1, end = 2, rate = 3 }', "unknown field `rate`"),
+        ('shape = { kind = "saw" }', "shape: Invalid value 'saw'"),
+        ('shape = { kind = "steps", rates = [] }', "shape: steps need a rate at least"),
+        ('shape = { kind = "steps", rates = [0, 0] }', "shape: it sends nothing"),
+        ('shape = { kind = "spike", base = 1, peak = 2, at_s = 9, width_s = 2 }', "shape: A spike of 2 s at 9 s"),
+        ('shape = { kind = "constant", rate = 1 }\nseconds = 1.23', "shape: 1.23 s are no whole number of cells"),
+        ('shape = { kind = "closed", concurrency = 999 }', "shape: more requests outstanding than connections"),
+        ('shape = { kind = "closed", concurrency = 9 }\nunit = "share"', "unit: a closed shape has no rate"),
+        ('shape = { kind = "constant", rate = 1 }\nengines = { riks = 1 }', "Did you mean 'risk'?"),
+        ('shape = { kind = "constant", rate = 1 }\nconnections = 5', "connections: fewer than the 13 engines"),
+        ('shape = { kind = "constant", rate = 1 }\nunit = "share"', "unit: no calibration of 'health' comes before it"),
+    ],
+)
+def test_what_cannot_be_flown_is_told(table: str, words: str) -> None:
+    with pytest.raises(MissionErrors) as caught:
+        parse(FLASH.replace("[[phases]]", f'[[phases]]\nrole = "load"\nmix = "health"\n{table}\n\n[[phases]]', 1))
+    assert words in "\n".join(caught.value.mistakes)
+    assert len(caught.value.mistakes) == 1
