@@ -10,6 +10,9 @@ import msgspec
 import pytest
 from msgspec import Meta
 
+from engines.risk.limits import Code
+from nautilus_cli.exits import of_verdict
+from reports.criteria import Verdict
 from reports.rules import DOCUMENTED, RULES
 from reports.rules.rule import Rule
 from reports.rules.thresholds import METRICS
@@ -162,6 +165,16 @@ def test_every_role_says_what_it_measures() -> None:
 
 def test_every_mission_is_told() -> None:
     assert {cells[0] for cells in table(TEXT, "missions")} == set(mission.names())
+
+
+def test_every_code_of_a_refused_order_is_told() -> None:
+    assert [code for code in get_args(Code) if f"`{code}`" not in TEXT] == []
+
+
+def test_every_verdict_is_told_from_best_to_worst() -> None:
+    assert [cells[0] for cells in table(TEXT, "verdicts")] == [verdict.label for verdict in Verdict]
+    exits = {cells[0]: int(cells[2]) for cells in table(TEXT, "verdicts")}
+    assert exits == {verdict.label: of_verdict(verdict.label) for verdict in Verdict}
 
 
 @pytest.mark.parametrize("text", EXAMPLES, ids=range(len(EXAMPLES)))
