@@ -57,12 +57,13 @@ def judge_all(history: "History", figures: Figures, disagreements: "list[Disagre
 
     A criterion without a target is information, not judged.
     """
+    from reports.measures.faults import struck
     from reports.measures.load import loaded_phases
 
     run = history.run
     if run is None:
         return []
-    case = Case(run, tuple(loaded_phases(history)), figures)
+    case = Case(run, tuple(loaded_phases(history)), figures, struck(history))
     lacking = {record.criterion: record.why for record in history.of(Unavailable)}
     own = thresholds.own(run.thresholds, aborted="aborts.held" in figures.by_id)
     judged = [_judge(wanted, RULES.get(wanted.id), case, disagreements, lacking) for wanted in run.criteria]

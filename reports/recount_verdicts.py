@@ -48,6 +48,7 @@ class Verdicts:
         self._figures = figures
         self._run = rows.of("run")[0]
         self._phases = loaded_phases(rows)
+        self._struck = _struck(rows)
         self._whole = self._is_whole()
         self._contrary = self._disagreeing()
         self._asked = recount_thresholds.asked(rows)
@@ -149,7 +150,8 @@ class Verdicts:
             return _all(self._values("staleness.", ".share_over_100ms"), max), "<=", None, "hops"
         if name == "tick-to-risk":
             hops = [key for key in self._figures if key.startswith("hop.") and key.endswith(".tick-to-risk.p99_ms")]
-            return _all([self._value(key) for key in hops], max), "<=", None, "hops"
+            calm = [key for key in hops if not any(key.startswith(f"hop.{phase}.") for phase in self._struck)]
+            return _all([self._value(key) for key in calm], max), "<=", None, "hops"
         return None
 
     def _find_role(self, name: str) -> Found | None:
@@ -265,3 +267,17 @@ class Verdicts:
 def _all(values: list[float | None], fold: Callable[[list[float]], float]) -> float | None:
     known = [value for value in values if value is not None]
     return fold(known) if known and len(known) == len(values) else None
+
+
+def _struck(rows: Rows) -> set[str]:
+    """Phases during which something was injected."""
+    begun: dict[str, int] = {}
+    spans: list[tuple[str, int, float]] = []
+    for phase in rows.of("phase"):
+        if phase["event"] == "start":
+            begun[phase["name"]] = phase["mono_ns"]
+        elif phase["name"] in begun:
+            spans.append((phase["name"], begun.pop(phase["name"]), phase["mono_ns"]))
+    spans += [(name, at, float("inf")) for name, at in begun.items()]
+    blows = [fault["mono_ns"] for fault in rows.of("fault") if fault["event"] == "inject"]
+    return {name for name, start, end in spans if any(start <= at <= end for at in blows)}

@@ -28,6 +28,8 @@ def unsuitable(mission: Mission) -> list[str]:
         if any(target == SUPERVISOR for _, target in hit):
             found.append(f"{phase.title} ends the supervisor, which only a fleet of the mission's own survives.")
         drills = sorted({kind for kind, _ in hit if isinstance(KINDS.get(kind), Drill)})
+        if any(kind == "corrupt-store" for kind, _ in hit):
+            found.append(f"{phase.title} damages the recorder's store, and yours would lose what only it holds.")
         if drills:
             found.append(f"{phase.title} wants {', '.join(drills)}, which only engines of a mission's own fleet play.")
     return found

@@ -76,7 +76,6 @@ abort = ["errors_share > 0.5 for 5 s"]
 # {{ kind = "latency", target = "bus-market", at_s = 3, for_s = 2 }} or {{ kind = "kill", target = "risk", at_s = 8 }}.
 # Kinds: {kinds}
 faults = []
-# speed = 1 # of the market in the window; left out, the scenario's own
 overlays = [] # faults of the tape itself, say {{ kind = "feed-gap", at_s = 5, for_s = 1 }}
 limit_s = 20 # longest wait for each step of the way back from a fault
 quick = {{ window_s = 15 }}
@@ -84,7 +83,7 @@ quick = {{ window_s = 15 }}
 # Halts and alerts that must come, no fewer and no others, checked by set equality:
 # [expect]
 # halts = [{{ kind = "market-wide", symbol = "*", level = 1 }}]
-# alerts = ["drawdown"]
+# alerts = ["breaker-near"]
 
 # One table each; `target = ...` asks for more or less than the criterion's own.
 # Known: {criteria}

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from engines.fleet.status import EngineHealth, Event, FleetStatus
 from engines.wire import manifest as manifest_files
 from engines.wire import scenario_file
@@ -151,6 +153,7 @@ class Run:
 
         self._loading = True
         try:
+            plan = msgspec.structs.replace(plan, run_id=self.folder.name)  # each request's id names its run
             return await load_runner.run(plan, self.folder / "latency", passed, stop=self._stop)
         finally:
             self._loading = False

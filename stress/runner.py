@@ -224,5 +224,5 @@ async def _drive(going: Run, sampler: Sampler, guard: Guard) -> records.End:
         if sampling:
             sampler.close()
         going.say("close", "leaving the fleet as it was" if going.fleet.attached else "stopping the fleet")
-        await asyncio.to_thread(going.fleet.down, now=hurry.is_set() or status not in ("complete", "aborted"))
+        await asyncio.to_thread(going.fleet.down, now=hurry.is_set() or status == "failed")
     return records.End(**stamp(), status=status, reason=reason)

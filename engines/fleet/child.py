@@ -52,10 +52,11 @@ def set_name(name: str) -> None:
         _LIBC.prctl(_SET_NAME, name.encode()[:15], 0, 0, 0)
 
 
-def settle(log: Path, *, keep: Sequence[int], files: int) -> None:
-    """Own session, output to the log, every file but `keep` closed, `files` open files allowed."""
+def settle(log: Path, *, keep: Sequence[int], files: int, nice: int = 0) -> None:
+    """Own session, output to the log, every file but `keep` closed, `files` open files allowed, nicer by `nice`."""
     with contextlib.suppress(PermissionError):  # a session leader already
         os.setsid()
+    os.nice(nice)
     be_as_nice_as_asked()
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1):
@@ -86,8 +87,10 @@ def be_as_nice_as_asked() -> None:
             Path("/proc/self/autogroup").write_text(str(nice), "ascii")
 
 
-def spawn(argv: Sequence[str], env: Mapping[str, str], log: Path, *, keep: Sequence[int] = (), files: int = 4096,
-          stdin: int | None = None, mortal: bool = True) -> int:  # fmt: skip
+def spawn(  # noqa: PLR0913 - each says one thing of the process
+    argv: Sequence[str], env: Mapping[str, str], log: Path, *, keep: Sequence[int] = (), files: int = 4096,
+    nice: int = 0, stdin: int | None = None, mortal: bool = True,
+) -> int:  # fmt: skip
     """Fork and exec, for a single-threaded caller; returns the pid.  `mortal`: it dies with its parent.
 
     `subprocess` would reap the child itself and knows no parent-death signal.
@@ -98,7 +101,7 @@ def spawn(argv: Sequence[str], env: Mapping[str, str], log: Path, *, keep: Seque
         return pid
     try:
         source = stdin if stdin is not None else -1
-        settle(log, keep=[*keep, source], files=files)
+        settle(log, keep=[*keep, source], files=files, nice=nice)
         if source >= 0:
             os.dup2(source, 0)
             os.close(source)

@@ -39,7 +39,8 @@ class ForeignUnit(EngineUnit):
         self.started_at = self._well_at = time.monotonic()
         with contextlib.chdir(self.manifest.cwd):  # which a child inherits; the supervisor has one thread
             argv[0] = foreign.found(self.manifest, env)
-            return child.spawn(argv, env, self._plan.folders.log(self.manifest.name), files=self.manifest.limits.files)
+            log, limits = self._plan.folders.log(self.manifest.name), self.manifest.limits
+            return child.spawn(argv, env, log, files=limits.files, nice=limits.nice)
 
     def release(self) -> None:
         """It has no gate."""

@@ -25,6 +25,7 @@ class Job(NamedTuple):
     env: Mapping[str, str]  # complete
     log: Path
     files: int
+    nice: int
     preload: tuple[str, ...]
     control: int  # read end of its control pipe; the launcher closes it
 
@@ -56,7 +57,8 @@ class SpawnLauncher:
         """Fork and exec."""
         env = {**job.env, "NAUTILUS_CONTROL_FD": str(job.control)}
         try:
-            return child.spawn((sys.executable, "-m", job.module), env, job.log, keep=[job.control], files=job.files)
+            return child.spawn((sys.executable, "-m", job.module), env, job.log, keep=[job.control], files=job.files,
+                               nice=job.nice)  # fmt: skip
         finally:
             os.close(job.control)
 
@@ -119,7 +121,7 @@ class ZygoteLauncher:
     def _order(self, job: Job) -> None:
         env = {**job.env, "NAUTILUS_CONTROL_FD": str(CONTROL_FD), "NAUTILUS_ZYGOTE": "1"}
         order = Order(engine=job.engine, module=f"{job.module}.__main__", env=env, log=str(job.log), files=job.files,
-                      preload=job.preload)  # fmt: skip
+                      nice=job.nice, preload=job.preload)  # fmt: skip
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [job.control]))]
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it died: `revive` orders again
             self._link.sendmsg([msgspec.json.encode(order)], rights)

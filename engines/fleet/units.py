@@ -128,6 +128,7 @@ class EngineUnit:
                 env=self._plan.env(name),
                 log=self._plan.folders.log(name),
                 files=self.manifest.limits.files,
+                nice=self.manifest.limits.nice,
                 preload=self.manifest.preload,
                 control=read,
             )

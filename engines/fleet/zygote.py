@@ -52,6 +52,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     env: dict[str, str]
     log: str
     files: int
+    nice: int = 0
     preload: tuple[str, ...] = ()
 
 
@@ -169,7 +170,7 @@ def become(order: Order, control: int, supervisor: int) -> int:
     """In the forked process: settle, wait at the gate, run the engine's `main`; returns its exit code."""
     os.environ.clear()
     os.environ.update(order.env)
-    child.settle(Path(order.log), keep=[control], files=order.files)
+    child.settle(Path(order.log), keep=[control], files=order.files, nice=order.nice)
     child.set_name(order.engine)
     if int(order.env["NAUTILUS_CONTROL_FD"]) != control:
         os.dup2(control, int(order.env["NAUTILUS_CONTROL_FD"]))

@@ -26,10 +26,13 @@ NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one engine may take: resident memory in MB, open files."""
+    """What one engine may take: resident memory in MB, open files; and `nice`, added to its fleet's: who observes gives
+    way to who trades when cores are short.
+    """
 
     memory_mb: int = 1024
     files: int = 4096
+    nice: Annotated[int, msgspec.Meta(ge=0, le=19)] = 0
 
 
 class Restart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -71,12 +71,21 @@ class HealedNow(msgspec.Struct, frozen=True, kw_only=True):
     proof: str
 
 
+class SteadyNow(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a run's fleet is in its steady state again."""
+
+    run: str
+    holds: bool
+    words: str
+
+
 class HealedAll(msgspec.Struct, frozen=True, kw_only=True):
     """The `nautilus.stress-heal/1` document."""
 
     schema: str = "nautilus.stress-heal/1"
     root: str
     healed: tuple[HealedNow, ...]
+    fleets: tuple[SteadyNow, ...]  # those that still run: taking a fault back is half of it, they must be well again
 
 
 def status(
@@ -133,6 +142,7 @@ def heal(
 ) -> None:
     """Take back the faults that killed missions left in force; ends 1 when one could not be."""
     from stress import control
+    from stress.faults.heal import steady
 
     console = Console(as_json, quiet)
     found = tuple(
@@ -140,15 +150,22 @@ def heal(
         for folder in _with_undos(run, runs)
         for h in control.heal(folder)
     )
+    fleets = tuple(
+        SteadyNow(run=each.run, holds=each.holds, words=each.words)
+        for each in (steady(runs) if found else ())
+        if each.holds is not None
+    )
     if as_json:
-        console.document(HealedAll(root=str(runs.absolute()), healed=found))
+        console.document(HealedAll(root=str(runs.absolute()), healed=found, fleets=fleets))
     elif found:
         names = ("run", "fault", "kind", "target", "healed", "proof")
         rows = [(h.run, h.fault, h.kind, h.target, _yes(h.proven), h.proof) for h in found]
         console.show(Table(tuple(Column(name) for name in names), rows))
     else:
         console.say("No fault is left to take back.")
-    failed = [h.fault for h in found if not h.proven]
+    for fleet in fleets:
+        console.say(f"{fleet.run}: {fleet.words}.", Tone.GOOD if fleet.holds else Tone.BAD)
+    failed = [h.fault for h in found if not h.proven] + [fleet.run for fleet in fleets if not fleet.holds]
     if failed:
         console.say(f"Not taken back: {', '.join(failed)}.  Next: do what the proof asks for, then again")
     raise typer.Exit(ExitCode.FAILED if failed else ExitCode.OK)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from reports.figures import Figure, in_history
 from reports.history import History
-from reports.records import Fault, Recovery
+from reports.records import Fault, Phase, Recovery
 
 SUPERVISOR = "supervisor"
 """Its end ends the whole fleet, which is brought up again: judged apart."""
@@ -101,3 +101,18 @@ def nearest_rank(values: list[float], percentile: float) -> float | None:
     if not values:
         return None
     return sorted(values)[max(0, math.ceil(percentile / 100.0 * len(values)) - 1)]
+
+
+def struck(history: History) -> frozenset[str]:
+    """The phases in which a fault was injected."""
+    found = set()
+    open_phases: set[str] = set()
+    moments: list[Phase | Fault] = sorted([*history.of(Phase), *history.of(Fault)], key=lambda record: record.mono_ns)
+    for record in moments:
+        if isinstance(record, Fault):
+            found |= open_phases if record.event == "inject" else set()
+        elif record.event == "start":
+            open_phases.add(record.name)
+        else:
+            open_phases.discard(record.name)
+    return frozenset(found)

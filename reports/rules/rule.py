@@ -14,6 +14,7 @@ class Case:
     run: Run
     phases: tuple[str, ...]
     figures: Figures
+    struck: frozenset[str] = frozenset()  # phases in which a fault was injected
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,6 @@ async def _step(run: Run, spec: Search, number: int, rate: float) -> records.Sea
         (_constant(f"{name}-warm", rate, spec.warm_s), _constant(name, rate, spec.step_s)),
         seed=run.seed + number,
         timeout_s=spec.timeout_s,
-        run_id=run.folder.name,
     )
     share = foreign.Share(run.fleet.pids().values())
     finished = await run.load(load, "", None)

@@ -407,3 +407,22 @@ def test_who_a_fault_kills_was_alive_before_it(tmp_path: Path, died: bool, probe
 def test_a_run_without_them_has_no_figures_of_them(run_folder: Path) -> None:
     prefixes = ("sources.", "search.", "inflight.", "backtests.", "fleet.alive_before")
     assert not [item.id for item in figures(run_folder) if item.id.startswith(prefixes)]
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_tick_to_risk_is_judged_without_the_phases_in_which_faults_struck(tmp_path: Path, inside: bool) -> None:
+    def edit(lines: list[records.AnyRecord]) -> list[records.AnyRecord]:
+        bounds = [item.mono_ns for item in lines if isinstance(item, records.Phase) and item.name == "crash"]
+        at = bounds[0] + 1 if inside else bounds[1] + 1
+        fault = records.Fault(
+            **HEAD, mono_ns=at, id="f", kind="kill", target="risk", event="inject", proven=True, proof="gone"
+        )
+        head = lines[0]
+        assert isinstance(head, records.Run)
+        wanted = [*head.criteria, records.CriterionTarget(id="tick-to-risk", target=500.0)]
+        changed = msgspec.structs.replace(head, criteria=[c for c in wanted if c.target or c.id != "tick-to-risk"])
+        return sorted([changed, *lines[1:], fault], key=lambda item: item.mono_ns)
+
+    verdict, measured = judged(finish(build(tmp_path / "run", edit)))["tick-to-risk"]
+    assert (measured is None) is inside
+    assert verdict == "UNKNOWN" if inside else verdict in ("ACHIEVED", "EXCEEDED")

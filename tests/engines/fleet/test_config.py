@@ -121,7 +121,18 @@ def test_the_documents_example_is_valid(tmp_path: Path) -> None:
     example = DOCUMENT.partition("```toml")[2].partition("```")[0]
     (tmp_path / "nautilus.toml").write_text(example)
     found = pick(discover(project_of=tmp_path), "pricer")
-    own = {"consumes", "publishes", "preload", "orders", "stale_s", "package", "name", "boot_budget_s", "replaces", "origin"}
+    own = {
+        "consumes",
+        "publishes",
+        "preload",
+        "orders",
+        "stale_s",
+        "package",
+        "name",
+        "boot_budget_s",
+        "replaces",
+        "origin",
+    }
     fields = [field for field in msgspec.structs.fields(Manifest) if field.name not in own]
     assert all(f"{field.name} =" in example or f".{field.name}]]" in example for field in fields), (
         "every field is shown"
