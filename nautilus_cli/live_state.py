@@ -20,12 +20,16 @@ class Phase(msgspec.Struct, frozen=True):
 
 
 class Rate(msgspec.Struct, frozen=True):
-    """One second of load over all engines: requests due, answered, gone wrong or never sent; connections open."""
+    """One second of load over all engines: requests due, answered, gone wrong or never sent; connections open; latency
+    from the intended time, None where it is not told.
+    """
 
     due: int
     done: int
     errors: int
     open: int
+    p50_us: int | None = None
+    p99_us: int | None = None
 
 
 class LiveState(msgspec.Struct, frozen=True):
@@ -97,6 +101,8 @@ def _rate(said: Progress) -> Rate:
         done=sum(each.done for each in counts),
         errors=sum(sum(each.failed.values()) + each.unsent for each in counts),
         open=sum(each.open for each in counts),
+        p50_us=None if said.load is None else said.load.p50_us,
+        p99_us=None if said.load is None else said.load.p99_us,
     )
 
 

@@ -14,7 +14,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from nautilus_cli import live_state
-from nautilus_cli.live_state import LiveState, Phase
+from nautilus_cli.live_state import LiveState, Phase, Rate
 from nautilus_cli.words import count, duration, number
 from stress.progress import Light, Progress
 
@@ -104,12 +104,19 @@ def _load(state: LiveState, width: int, rows: int) -> list[Line]:
     due = f" of {number(last.due, 0)}/s due" if last.due else ""  # a closed loop has no schedule
     facts: Line = [
         (f"{number(last.done, 0)}/s answered", "title"), (due, ""),
+        (_latency(last), "title"),
         (f"   {number(last.open, 0)} connections", ""),
         (f"   {count(state.errors, 'error')}", "bad" if state.errors else "good"),
     ]  # fmt: skip
     lines = [_labelled("now", [(state.text, "")]), _labelled("load", facts)]
     drawn = chart([rate.done for rate in state.rates], width - _LABEL, rows, low=0.0)
     return lines + [_labelled("", [(row, "bar")]) for row in drawn]
+
+
+def _latency(rate: Rate) -> str:
+    if rate.p50_us is None or rate.p99_us is None:
+        return ""
+    return f"   p50 {number(rate.p50_us / 1e3)} ms, p99 {number(rate.p99_us / 1e3)} ms"
 
 
 def _price(state: LiveState, width: int, rows: int) -> list[Line]:

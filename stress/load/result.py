@@ -54,12 +54,16 @@ class LoadSecond(msgspec.Struct, frozen=True, tag="second"):
     """One second of one phase, by the clock: events counted when they happened.
 
     second: from 0; the last ones cover the drain after the last arrival.  at_ns: CLOCK_MONOTONIC at its end.
+    p50_us, p99_us: from the intended time, of what ended in this second, for the eye; None in a closed phase, where
+    nothing ended, and of several processes together.
     """
 
     phase: str
     second: int
     at_ns: int
     targets: dict[str, TargetCounts]
+    p50_us: int | None = None
+    p99_us: int | None = None
 
 
 class LoadWaiting(msgspec.Struct, frozen=True, tag="waiting"):

@@ -101,10 +101,10 @@ class Session:
             wait([driven], max(0.001, min(SAMPLES_S, (tick - time.monotonic_ns()) / SECOND_NS)))
             self._check_samples(bout, watch)
             if time.monotonic_ns() >= tick and not driven.done():
-                self._second(phase, watch)
+                self._second(phase, bout, watch)
         driven.result()
         self._check_samples(bout, watch)
-        self._second(phase, watch)
+        self._second(phase, bout, watch)
         return [self._result(phase, bout, watch, time.process_time() - cpu)]
 
     def _check_samples(self, bout: Bout, watch: Watch) -> None:
@@ -116,7 +116,7 @@ class Session:
                 watch.bad[self._mix.target_of[choice]] += 1
                 bout.wrong.append(i)
 
-    def _second(self, phase: Phase, watch: Watch) -> None:
+    def _second(self, phase: Phase, bout: Bout, watch: Watch) -> None:
         """Report what was counted since the last second."""
         now = corrected(self._generator.counts, watch.bad)
         window = now - watch.counted
@@ -126,7 +126,8 @@ class Session:
         if watch.second + 1 > phase.warm_s:
             watch.open_min = opened if watch.open_min is None else min(opened, watch.open_min)
         targets = {target.name: row_counts(row) for target, row in zip(self._mix.targets, window, strict=True)}
-        self._emit(LoadSecond(phase.name, watch.second, time.monotonic_ns(), targets))
+        at = time.monotonic_ns()
+        self._emit(LoadSecond(phase.name, watch.second, at, targets, *ended(bout, at, self._plan.timeout_s)))
         watch.second += 1
 
     def _result(self, phase: Phase, bout: Bout, watch: Watch, cpu_s: float) -> PhaseResult:
@@ -153,6 +154,22 @@ class Session:
             slowest=found.slowest,
             first_failed=found.first_failed,
         )
+
+
+def ended(bout: Bout, at_ns: int, timeout_s: float) -> tuple[int | None, int | None]:
+    """p50 and p99 (microseconds) of what ended in the second before `at_ns`; Nones in a closed phase, or of nothing."""
+    if bout.think >= 0:
+        return None, None
+    arrivals = bout.arrivals[: bout.scheduled]
+    intended = arrivals["intended"]
+    low, high = np.searchsorted(intended, (at_ns - SECOND_NS - round(timeout_s * SECOND_NS), at_ns))
+    settled = arrivals["settled"][low:high]
+    now = (settled > at_ns - SECOND_NS) & (settled <= at_ns)
+    spent = (settled[now] - intended[low:high][now]) // 1000
+    if not len(spent):
+        return None, None
+    p50, p99 = np.percentile(spent, (50, 99), method="higher")
+    return int(p50), int(p99)
 
 
 def corrected(counts: Counts, bad: Counts) -> Counts:

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from rich.console import Console as Rich
 from nautilus_cli import live_state
 from nautilus_cli.live_state import LiveState
 from nautilus_cli.live_view import Screen, chart, layout
+from nautilus_cli.words import number
 from stress.load.result import LoadSecond, TargetCounts
 from stress.progress import FaultNote, Light, Price, Progress
 
@@ -167,3 +169,10 @@ def test_ctrl_c_leaves_the_terminal_as_it_was() -> None:
     os.close(leader)
     assert seen.count(b"\x1b[?1049h") == 1 == seen.count(b"\x1b[?1049l")
     assert seen.rfind(b"\x1b[?25h") > seen.rfind(b"\x1b[?25l") > 0
+
+
+def test_the_latency_of_the_last_second_is_shown_where_it_is_told() -> None:
+    told = msgspec.structs.replace(second(10, 0), p50_us=1_250, p99_us=23_400)
+    state = live_state.hear(flown(), Progress("window", "", 62.0, 117.0, load=told), 62.0)
+    assert f"p50 {number(1.25)} ms, p99 {number(23.4)} ms" in "\n".join(shown(state, 120, 40))
+    assert "p99" not in "\n".join(shown(flown(), 120, 40))

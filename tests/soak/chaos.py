@@ -33,6 +33,7 @@ NAME = "soak"
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP)
 RULES = Rules(crashes=1_000_000, cap_s=1.0)  # a crash loop is what a soak is, so it is not given up for one
 SETTLE_S, DRAIN_S = 60.0, 60.0
+STALLED_S = 2.0  # a stall is told after one second of silence
 _SOURCE = "marketdata"
 
 
@@ -178,11 +179,12 @@ def _play(now: FleetStatus, home: Path) -> bool:
 
 
 def _settle(home: Path) -> None:
-    """Wait until every engine is ready; then let no tape run any more."""
-    until = time.monotonic() + SETTLE_S
-    while time.monotonic() < until:
-        if all(engine.state == "ready" for engine in api.status(NAME, home=home).wanted):
-            break
+    """Wait until every engine is ready, for longer than a stopped one passes for ready; then let no tape run any more."""
+    since = time.monotonic()
+    until = since + SETTLE_S
+    while time.monotonic() < min(until, since + STALLED_S):
+        if any(engine.state != "ready" for engine in api.status(NAME, home=home).wanted):
+            since = time.monotonic()
         time.sleep(0.1)
     now = api.status(NAME, home=home)
     source = next((engine for engine in now.wanted if engine.name == _SOURCE), None)

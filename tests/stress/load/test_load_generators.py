@@ -1,5 +1,6 @@
 """Both generators against a server that misbehaves: nothing is lost, hidden or miscounted."""
 
+import dataclasses
 import socket
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from load_rig import RunPlan
 from stress.load.fold import empty_histogram
 from stress.load.plan import Check, ClosedPhase, LoadPlan, OpenPhase, Request, Target
 from stress.load.result import LoadReady, LoadSecond, PhaseResult, TargetCounts
+from stress.load.session import ended
+from stress.load.tables import Bout
 
 VALUE = Check("rows.0.value", 1.5)
 
@@ -241,3 +244,14 @@ def test_a_reply_without_its_fields_is_a_failure(run_plan: RunPlan, server: Faul
     result, _ = run_plan(LoadPlan((target,), (phase_of(100),), sample_every=10))
     counts = counts_of(result.phases[0])
     assert (counts.done, counts.failed) == (90, {"bad_body": 10})
+
+
+def test_a_second_tells_the_latency_of_what_ended_in_it() -> None:
+    arrivals = np.zeros(6, dtype=[("intended", "i8"), ("settled", "i8")])
+    second = 1_000_000_000
+    arrivals["intended"] = [0, second // 2, second, second + 10, second + 20, 2 * second + 5]
+    arrivals["settled"] = [900_000, 2 * second - 1, second + 4_000_000, second + 2_000_010, 0, 0]
+    bout = Bout(arrivals, 0, 0, 3 * second, 0, -1, 6)
+    assert ended(bout, 2 * second, 5.0) == (4_000, 1_499_999)  # 2, 4 and 1,500 ms ended in it
+    assert ended(bout, 4 * second, 5.0) == (None, None)
+    assert ended(dataclasses.replace(bout, think=0), 2 * second, 5.0) == (None, None)
