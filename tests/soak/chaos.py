@@ -179,7 +179,7 @@ def _play(now: FleetStatus, home: Path) -> bool:
 
 
 def _settle(home: Path) -> None:
-    """Wait until every engine is ready, for longer than a stopped one passes for ready; then let no tape run any more."""
+    """Wait until all are ready, for longer than a stopped one passes for ready; then let no tape run any more."""
     since = time.monotonic()
     until = since + SETTLE_S
     while time.monotonic() < min(until, since + STALLED_S):
