@@ -40,16 +40,21 @@ def enlarged(count: int) -> Callable[[list[records.AnyRecord]], list[records.Any
         place = next(n for n, line in enumerate(lines) if isinstance(line, records.LoadSummary))
         repeated = [line for line in lines if isinstance(line, records.Load | records.Health) and line.phase == "crash"]
         rounds = max(0, count - len(lines)) // len(repeated)
-        return [*lines[:place], *_rounds(repeated, rounds), *lines[place:]]
+        return [*lines[:place], *_rounds(repeated, rounds, lines[place].mono_ns), *lines[place:]]
 
     return edit
 
 
-def _rounds(repeated: Sequence[records.AnyRecord], rounds: int) -> Iterator[records.AnyRecord]:
+def _rounds(repeated: Sequence[records.AnyRecord], rounds: int, at: int) -> Iterator[records.AnyRecord]:
     for number in range(rounds):
         for line in repeated:
             later = small.SECONDS * (number + 1)
-            yield msgspec.structs.replace(line, second=line.second + later) if isinstance(line, records.Load) else line
+            placed = msgspec.structs.replace(line, mono_ns=at)  # clocks do not go back
+            yield (
+                msgspec.structs.replace(placed, second=line.second + later)
+                if isinstance(line, records.Load)
+                else placed
+            )
 
 
 def catch_rate(folder: Path) -> tuple[int, list[str]]:
