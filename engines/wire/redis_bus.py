@@ -1,18 +1,20 @@
 """The bus over a Redis-protocol server (Valkey 9), by redis-py with hiredis.
 
-Three connections: one blocks in XREAD, one commits, a small pool asks questions.  Each is used raw (pack, send, read
-replies), which costs half of redis-py's command objects.  `socket_timeout` exceeds every BLOCK; a blocking read is
-never cancelled.
+Three connections: one blocks in XREAD, one commits, a small pool asks questions.  Each is used raw: hiredis packs a
+batch and parses its replies, one time-out bounds the exchange (redis-py's own packing and its time-out a reply cost
+twice as much again).  The time-out exceeds every BLOCK.
 
 Fencing costs no round trip: each commit ends with `WATCH epoch:<owner>; GET epoch:<owner>` in the same pipeline, so
 that the next EXEC fails when a newer incarnation has claimed the owner in the meantime.
 """
 
 import asyncio
+import math
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any, TypeVar
 
+import hiredis
 import msgspec
 import redis.asyncio as aioredis
 from redis.asyncio.connection import AbstractConnection
@@ -23,6 +25,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from engines.wire.bus import START, Commit, Entry, Output, Saved, StreamStats, dead_topic
 from engines.wire.errors import BusError, CommitUnknown, Fenced
 
+T = TypeVar("T")
 Command = tuple[bytes | str | int, ...]
 _BROKEN = (RedisConnectionError, RedisTimeoutError, OSError)
 _TIMEOUT_S = 10.0
@@ -34,7 +37,7 @@ class RedisBus:
 
     def __init__(self, url: str) -> None:
         self._client: aioredis.Redis = aioredis.Redis.from_url(
-            url, protocol=2, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S, max_connections=16
+            url, protocol=2, socket_timeout=None, socket_connect_timeout=_TIMEOUT_S, max_connections=16
         )
         self._reader: AbstractConnection | None = None
         self._writer: AbstractConnection | None = None
@@ -70,14 +73,15 @@ class RedisBus:
         try:
             if self._reader is None:
                 self._reader = await self._connect()
-            await self._reader.send_command(*command)
-            reply = await self._reader.read_response()
+            (reply,) = await _exchange(self._reader, [command])
         except _BROKEN as error:
             await _drop(self._reader)
             self._reader = None
             raise BusError("The bus does not answer a read.", str(error)) from error
         except RedisError as error:
             raise BusError("The bus refuses a read.", str(error)) from error
+        if isinstance(reply, ResponseError):
+            raise BusError("The bus refuses a read.", str(reply))
         return [
             Entry(topic.decode(), entry_id.decode(), fields[1], fields[3])
             for topic, entries in reply or ()
@@ -177,7 +181,7 @@ class RedisBus:
     async def _connect(self) -> AbstractConnection:
         pool = self._client.connection_pool
         connection: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call] # redis-py leaves it untyped
-        await connection.connect()  # type: ignore[no-untyped-call] # same
+        await _in_time(connection.connect())  # type: ignore[no-untyped-call] # same
         return connection
 
     async def _write(self, batch: Sequence[Command]) -> list[Any]:
@@ -200,7 +204,7 @@ class RedisBus:
         """Send questions on a pooled connection."""
         try:
             pool = self._client.connection_pool
-            connection = await pool.get_connection()  # type: ignore[no-untyped-call] # same
+            connection = await _in_time(pool.get_connection())  # type: ignore[no-untyped-call] # same
             try:
                 replies = await _exchange(connection, batch)
             finally:
@@ -234,15 +238,34 @@ def _effects(commit: Commit) -> list[Command]:
 
 
 async def _exchange(connection: AbstractConnection, batch: Sequence[Command]) -> list[Any]:
-    """One write, then every reply; a refused command's reply is its ResponseError."""
-    await connection.send_packed_command(connection.pack_commands(batch))
+    """One write, then every reply; a refused command's reply is its ResponseError.  Raises redis-py's TimeoutError: the
+    connection is closed then, since a late reply would be taken for the next one's.
+    """
+    return await _in_time(_talk(connection, batch))
+
+
+async def _talk(connection: AbstractConnection, batch: Sequence[Command]) -> list[Any]:
+    await connection.send_packed_command(b"".join(map(_packed, batch)))
     replies: list[Any] = []
     for _ in batch:
         try:
-            replies.append(await connection.read_response())
+            replies.append(await connection.read_response(timeout=math.inf))
         except ResponseError as error:
             replies.append(error)
     return replies
+
+
+async def _in_time(use: Awaitable[T]) -> T:
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            return await use
+    except TimeoutError as error:
+        raise RedisTimeoutError(f"No answer within {_TIMEOUT_S:g} s.") from error
+
+
+def _packed(command: Command) -> bytes:
+    packed: bytes = hiredis.pack_command(command)  # type: ignore[arg-type] # its stub says a tuple of one
+    return packed
 
 
 async def _drop(connection: AbstractConnection | None) -> None:
