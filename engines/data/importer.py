@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import zoneinfo
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,9 @@ class Options:
     units: str = "not stated"
     licence: str = "not stated"
     replace: bool = False
+    frequency: str = ""  # daily, weekly, monthly, ...
+    rights: str = "The user's own file; what may be done with it is the user's to know."
+    origin: Mapping[str, str] | None = None  # package, version, path of what is no file of the user's
 
 
 @dataclass(frozen=True)
@@ -202,7 +206,8 @@ def _entry(found: Plan, path: Path) -> stored.Facts:
     negative = f" {len(found.flags)} prices are negative." if found.flags else ""
     facts = {
         "units": found.options.units,
-        "frequency": {Kind.TRADES: "trade", Kind.INTRADAY: "intraday"}.get(found.kind, "daily"),
+        "frequency": found.options.frequency
+        or {Kind.TRADES: "trade", Kind.INTRADAY: "intraday"}.get(found.kind, "daily"),
         "adjustment": str(found.options.adjusted),
         "rows": found.rows,
         "missing": int(np.isnan(np.array(values)).sum()),
@@ -213,10 +218,10 @@ def _entry(found: Plan, path: Path) -> stored.Facts:
     words = {
         "title": title,
         "licence": found.options.licence,
-        "rights": "The user's own file; what may be done with it is the user's to know.",
+        "rights": found.options.rights,
         "adjustment": f"As the user says: {found.options.adjusted}.{negative}",
         "sha256_source": found.sha256,
     }
-    origin = {"registry": "user file", "path": found.path.name}
+    origin = found.options.origin or {"registry": "user file", "path": found.path.name}
     series = stored.series_facts(found.options.symbol, title, facts)
     return stored.described(found.kind, origin, words, series, path)

@@ -31,9 +31,12 @@ def regime(index: str, day: dt.date) -> Regime:
 
 
 def _vix(day: dt.date) -> float | None:
-    """From bars that were imported, or from closes."""
-    try:
-        found = bundle.bars("VIX", day, day).close
-    except UnknownSymbol:
-        found = bundle.closes("VIX", day, day).value
-    return float(found[0]) if len(found) and np.isfinite(found[0]) else None
+    """The bundle's years; FRED's, where the user imported a file of it (closes) or fetched it (a series)."""
+    for read, name in ((bundle.closes, "VIX"), (bundle.closes, "VIXCLS"), (bundle.series, "VIXCLS")):
+        try:
+            found = read(name, day, day).value
+        except UnknownSymbol:
+            continue
+        if len(found) and np.isfinite(found[0]):
+            return float(found[0])
+    return None

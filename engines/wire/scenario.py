@@ -160,17 +160,6 @@ class Overlay:
 
 
 @dataclass(frozen=True)
-class Segment:
-    """A contiguous part of the replay. ``speed`` is None where it goes as fast as its consumers take it."""
-
-    name: str
-    start: dt.time
-    end: dt.time
-    speed: float | None
-    measured: bool
-
-
-@dataclass(frozen=True)
 class Scenario:
     """One crash day to be replayed; change a copy with ``dataclasses.replace``."""
 
@@ -207,17 +196,6 @@ class Scenario:
     def t_low(self) -> float:
         """The index's low, seconds after the open."""
         return session_s(self.leg.low_at)
-
-    @property
-    def segments(self) -> tuple[Segment, ...]:
-        """The whole session as contiguous segments: before, measured, after (empty ones left out)."""
-        start, end, speed = self.window.start, self.window.end, self.window.speed
-        parts = (
-            Segment("before", OPEN, start, None, measured=False),
-            Segment("measured", start, end, speed, measured=True),
-            Segment("after", end, CLOSE, None, measured=False),
-        )
-        return tuple(part for part in parts if part.start < part.end)
 
     def quick(self, wall_s: float = 15.0) -> "Scenario":
         """The same day with a measured window of ``wall_s`` at the same speed, three fifths of it before the low."""

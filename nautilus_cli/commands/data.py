@@ -18,6 +18,7 @@ class Data(LazyGroup):
             "import": Entry("data_import", "Take in a CSV, Parquet or LEAN file of your own, checked row by row."),
             "replay": Entry("data_replay", "Replay stored trades through the feeds of the running fleet."),
             "pull": Entry("data_pull", "Fetch a named data set that may not be shipped."),
+            "fetch": Entry("data_fetch", "Fetch bars, series, filings and more from an external source."),
             "sources": Entry("data_sources", "Ask the eight external sources, or their simulators, for their state."),
         },
     }

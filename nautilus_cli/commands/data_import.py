@@ -77,7 +77,7 @@ def import_(  # noqa: PLR0913, PLR0917 # what a user may say about a file
         importer.store(found)
     if as_json:
         console.document(_document(found, stored))
-    _report(console, found, stored, dry_run)
+    report(console, found, stored, dry_run)
     raise typer.Exit(ExitCode.FAILED if found.problems else ExitCode.OK)
 
 
@@ -95,7 +95,8 @@ def _document(found: Plan, stored: bool) -> Imported:
     )
 
 
-def _report(console: Console, found: Plan, stored: bool, dry_run: bool) -> None:
+def report(console: Console, found: Plan, stored: bool, dry_run: bool = False) -> None:
+    """What an import found, and what to type next."""
     columns = (Column("row", True), Column("column"), Column("what"))
     if found.problems and not console.as_json:
         console.show(Table(columns, [(str(one.row), one.column, one.text) for one in found.problems]))

@@ -36,14 +36,19 @@ def show(
 ) -> None:
     """Show what is stored of a symbol or series: dates, adjustment, licence, gaps, first and last rows."""
     console = Console(as_json)
-    found = overview(symbol, _day(start), _day(end), source, rows)
+    found = overview(symbol, day(start), day(end), source, rows)
     if as_json:
         console.document(found)
         return
     console.show(*_blocks(found))
 
 
-def _day(text: str) -> dt.date | None:
+def day(text: str) -> dt.date | None:
+    """The day of a text, None of an empty one.
+
+    Raises:
+        UsageError: it is no day.
+    """
     if not text:
         return None
     try:

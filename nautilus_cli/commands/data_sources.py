@@ -69,7 +69,7 @@ def sources(
     """
     console = Console(as_json, quiet)
     console.say(f"Asking {'the simulators of ' if simulate else ''}{count(len(registry.NAMES), 'source')} ...")
-    with _reached(simulate) as (endpoints, env):
+    with reached(simulate) as (endpoints, env):
         states = registry.probe_all(endpoints, timeout, env)
     if as_json:
         at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -84,7 +84,7 @@ def sources(
 
 
 @contextlib.contextmanager
-def _reached(simulate: bool) -> Iterator[tuple[Mapping[str, Endpoint], Mapping[str, str]]]:
+def reached(simulate: bool) -> Iterator[tuple[Mapping[str, Endpoint], Mapping[str, str]]]:
     """Endpoints and the environment with their keys: the user's, or the simulators' own while they run."""
     if not simulate:
         yield registry.published(os.environ), os.environ

@@ -4,13 +4,11 @@ The store has one writer, the recorder; a connector therefore writes files of it
 name holds its digest and it is never written again; the JSON file, replaced in one step, says which one counts.
 """
 
-import contextlib
 import datetime as dt
 import hashlib
 import logging
-import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -18,6 +16,7 @@ import numpy as np
 
 from engines.data.sources.secret import Redactor
 from engines.data.sources.source import Column, Provenance, Request, Source, SourceState, Table, utc_now
+from engines.data.sources.table_file import settle, temporary, write
 from engines.wire.errors import DataError
 
 SCHEMA = "nautilus.cache/1"
@@ -72,11 +71,11 @@ class Cache:
         provenance = table.provenance
         folder = self._folder(provenance.source, provenance.simulated)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _temporary(folder, ".parquet") as temporary:
-            _write(temporary, table)
-            digest = _sha256(temporary)
+        with temporary(folder, ".parquet") as part:
+            write(part, table)
+            digest = _sha256(part)
             target = folder / f"{_key(request)}-{digest[:16]}.parquet"
-            _settle(temporary, target)
+            settle(part, target)
         entry = Entry(
             request=request,
             provenance=provenance,
@@ -86,9 +85,9 @@ class Cache:
             file_sha256=digest,
             ttl_s=self._ttl_s,
         )
-        with _temporary(folder, ".json") as temporary:
-            temporary.write_bytes(msgspec.json.format(msgspec.json.encode(entry), indent=2))
-            _settle(temporary, folder / f"{_key(request)}.json")
+        with temporary(folder, ".json") as part:
+            part.write_bytes(msgspec.json.format(msgspec.json.encode(entry), indent=2))
+            settle(part, folder / f"{_key(request)}.json")
         for old in folder.glob(f"{_key(request)}-*.parquet"):
             if old != target:
                 old.unlink(missing_ok=True)
@@ -107,18 +106,26 @@ class Cached:
 
     def fetch(self, request: Request) -> Table:
         """The cached table while it is fresh and whole, else the source's; see `source.Source`."""
+        return self.answer(request)[0]
+
+    def answer(self, request: Request, anew: bool = False) -> tuple[Table, bool]:
+        """A table and whether it was kept from before; `anew`: ask the source whatever is kept, and keep its answer.
+
+        Raises:
+            SourceError: as `fetch`.
+        """
         written = msgspec.json.encode(request)
         if request.kind in UNCACHED or self._redactor.body(written) != written:
-            return self._source.fetch(request)
-        found = self._cache.load(self.name, self._simulated, request)
+            return self._source.fetch(request), False
+        found = None if anew else self._cache.load(self.name, self._simulated, request)
         if found is not None:
-            return found
+            return found, True
         table = self._source.fetch(request)
         try:
             self._cache.save(request, table)
         except OSError as error:
             log.warning("what %s sent is not cached: %s", self.name, error)
-        return table
+        return table, False
 
     def probe(self) -> SourceState:
         """See `source.Source`."""
@@ -137,22 +144,6 @@ def _key(request: Request) -> str:
 
 def _type(column: Column) -> str:
     return str(column.dtype) if column.dtype.kind == "M" else _KINDS[column.dtype.kind]
-
-
-def _write(path: Path, table: Table) -> None:
-    """The columns as Parquet; days as DATE."""
-    import duckdb
-
-    columns, chosen = {}, []
-    for number, (name, column) in enumerate(table.columns.items()):
-        quoted = '"' + name.replace('"', '""') + '"'
-        day = column.dtype == np.dtype("datetime64[D]")
-        columns[f"c{number}"] = column.astype("datetime64[us]") if day else column
-        kind = "::DATE" if day else "::VARCHAR" if column.dtype.kind == "O" else ""
-        chosen.append(f"c{number}{kind} AS {quoted}")
-    with duckdb.connect() as db:
-        db.register("rows_", columns)
-        db.execute(f"COPY (SELECT {', '.join(chosen)} FROM rows_) TO '{_sql(path)}' (FORMAT parquet)")  # noqa: S608 # names are quoted
 
 
 def _read(path: Path, entry: Entry) -> Table:
@@ -180,32 +171,3 @@ def _read(path: Path, entry: Entry) -> Table:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sql(path: Path) -> str:
-    return str(path).replace("'", "''")
-
-
-@contextlib.contextmanager
-def _temporary(folder: Path, suffix: str) -> Iterator[Path]:
-    """A name beside the target that is gone afterwards, whatever happened."""
-    path = folder / f".{os.getpid()}-{os.urandom(4).hex()}{suffix}"
-    try:
-        yield path
-    finally:
-        path.unlink(missing_ok=True)
-
-
-def _settle(temporary: Path, target: Path) -> None:
-    """Make a finished file durable under its name."""
-    _sync(temporary, os.O_RDONLY)
-    temporary.replace(target)
-    _sync(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-
-
-def _sync(path: Path, flags: int) -> None:
-    handle = os.open(path, flags)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -39,9 +39,8 @@ class Address:
 
 @dataclass(frozen=True)
 class Trade:
-    """A tick-by-tick trade.  `seen_ns`: when it came, Unix time (ib_async drops TWS's own stamp)."""
+    """A tick-by-tick trade.  It has no time: ib_async drops TWS's own stamp, and whoever takes it has a clock."""
 
-    seen_ns: int
     price: float
     size: float
 
@@ -186,7 +185,7 @@ class Link:
         self._streams[request] = refusal
 
         def take(ticker: "Ticker") -> None:
-            found = [Trade(round(t.time.timestamp() * 1e9), t.price, t.size) for t in ticker.tickByTicks]  # type: ignore[union-attr] # AllLast: trades only
+            found = [Trade(t.price, t.size) for t in ticker.tickByTicks]  # type: ignore[union-attr] # AllLast: trades only
             if found:
                 on_trades(found)
 

@@ -9,6 +9,7 @@ import queue
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from engines.data.sources import endpoint as endpoints
@@ -36,6 +37,43 @@ TITLES: Mapping[str, str] = MappingProxyType(
 NAMES = tuple(TITLES)
 
 
+@dataclass(frozen=True)
+class Offer:
+    """One kind of request that a source knows.  `options`: its extras; `most`: rows of one request; `start`, `end`:
+    whether it heeds those dates.
+    """
+
+    options: tuple[str, ...] = ()
+    most: int = 1_000
+    start: bool = True
+    end: bool = True
+
+
+_LONG = 100_000  # rows of a history: FRED's own most
+_CONTRACT = ("exchange", "currency")
+OFFERS: Mapping[str, Mapping[str, Offer]] = MappingProxyType(
+    {
+        "ibkr": {
+            "bars": Offer(_CONTRACT),
+            "trades": Offer(_CONTRACT, end=False),
+            "depth": Offer((*_CONTRACT, "rows", "updates", "seconds"), start=False, end=False),
+        },
+        "alpha_vantage": {"bars": Offer(("size",), _LONG), "overview": Offer(start=False, end=False)},
+        "fred": {"series": Offer(("units", "frequency"), _LONG)},
+        "edgar": {
+            "filings": Offer(most=10_000),
+            "facts": Offer(("taxonomy", "concept", "unit"), _LONG),
+            "search": Offer(("forms", "ciks"), 10_000),
+        },
+        "data_gov": {"search": Offer(("organisation",), start=False, end=False)},
+        "trading_economics": {"series": Offer(most=_LONG), "country": Offer(start=False, end=False)},
+        "dbnomics": {"series": Offer(most=_LONG)},
+        "yahoo": {"bars": Offer(("interval",), _LONG)},
+    }
+)
+"""What each source can be asked for, the usual kind first."""
+
+
 def open_source(name: str, endpoint: Endpoint, env: Mapping[str, str], patience: Patience | None = None) -> Source:
     """A connector; close it when done.
 
@@ -49,7 +87,7 @@ def open_source(name: str, endpoint: Endpoint, env: Mapping[str, str], patience:
     return source
 
 
-def open_cached(name: str, endpoint: Endpoint, env: Mapping[str, str], patience: Patience | None = None) -> Source:
+def open_cached(name: str, endpoint: Endpoint, env: Mapping[str, str], patience: Patience | None = None) -> Cached:
     """A connector that keeps what it fetched under `<home>/data/cache`; see `cache`.
 
     Raises:

@@ -1,10 +1,11 @@
 """What many seeds of one scenario have in common: a row of figures for each tape, and their spread."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import astuple, dataclass, fields
 
 import numpy as np
 
+from engines.marketdata.tape.overlays.lay import lay
 from engines.marketdata.tape.tape import Tape, make
 from engines.wire.errors import UsageError
 from engines.wire.expected_halts import trips
@@ -54,14 +55,20 @@ class Ensemble:
     spreads: tuple[Spread, ...]
 
 
-def ensemble(scenario: Scenario, seeds: Iterable[int]) -> Ensemble:
-    """Make one tape after the other and keep its figures; raises what ``make`` raises, ``UsageError`` for none or
-    more than 1,000 seeds.
+def ensemble(scenario: Scenario, seeds: Iterable[int], tell: Callable[[Figures], None] | None = None) -> Ensemble:
+    """Make one tape after the other, with its overlays, as a replay has it; keep and ``tell`` its figures.
+
+    Raises what ``make`` and ``lay`` raise, ``UsageError`` for none or more than 1,000 seeds.
     """
     wanted = tuple(seeds)
     if not 0 < len(wanted) <= MOST:
         raise UsageError(f"An ensemble has 1 to {MOST} seeds, not {len(wanted)}.", "", "Give fewer seeds.")
-    found = tuple(figures(make(scenario, seed)) for seed in wanted)
+    made = []
+    for seed in wanted:
+        made.append(figures(lay(make(scenario, seed), scenario.overlays)))
+        if tell is not None:
+            tell(made[-1])
+    found = tuple(made)
     names = [each.name for each in fields(Figures)]
     columns = zip(names, zip(*(astuple(each) for each in found), strict=True), strict=True)
     return Ensemble(found, tuple(_spread(name, values) for name, values in columns if name not in ("seed", "digest")))

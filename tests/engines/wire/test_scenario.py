@@ -45,11 +45,7 @@ def test_a_scenario_is_frozen(crash: Scenario) -> None:
         crash.ticks = 1  # type: ignore[misc]
 
 
-def test_segments_cover_the_session_and_measure_one_minute_of_wall_time(crash: Scenario) -> None:
-    assert [part.name for part in crash.segments] == ["before", "measured", "after"]
-    assert crash.segments[0].start == dt.time(9, 30)
-    assert crash.segments[-1].end == dt.time(16)
-    assert all(a.end == b.start for a, b in zip(crash.segments, crash.segments[1:], strict=False))
+def test_the_window_measures_one_minute_of_wall_time(crash: Scenario) -> None:
     assert crash.window.wall_s == 60
 
 
@@ -60,11 +56,6 @@ def test_quick_shrinks_the_window_around_the_low_and_nothing_else(crash: Scenari
     assert problems(quick) == ()
     assert replace(quick, window=crash.window) == crash
     assert crash.quick(1e9).window == Window(dt.time(9, 30), dt.time(16), 40)
-
-
-def test_an_empty_segment_is_left_out(crash: Scenario) -> None:
-    whole = replace(crash, window=Window(dt.time(9, 30), dt.time(16), 40))
-    assert [part.name for part in whole.segments] == ["measured"]
 
 
 def test_every_mistake_of_form_is_reported_at_once() -> None:

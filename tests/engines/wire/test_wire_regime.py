@@ -1,11 +1,13 @@
 """Regimes: the S&P 500's realised volatility against pandas, and the days of the mission that is about them."""
 
 import datetime as dt
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from engines.data import importer
 from engines.wire import bundle
 from engines.wire.regime import regime
 from engines.wire.scenario_file import load
@@ -26,6 +28,16 @@ def test_realised_volatility_is_a_rolling_deviation_of_log_returns(day: dt.date)
 
 def test_the_vix_where_it_is_held() -> None:
     assert regime("SPX", dt.date(2018, 2, 5)).vix == 37.32  # CBOE's close of that day
+    assert regime("SPX", dt.date(2009, 3, 30)).vix is None
+
+
+def test_the_vix_of_a_series_that_the_user_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAUTILUS_HOME", str(tmp_path))
+    file = tmp_path / "vix.csv"
+    file.write_text("date,value\n2020-03-13,57.83\n2020-03-16,82.69\n")
+    importer.store(importer.plan(file, importer.Options(symbol="VIXCLS")))
+    assert regime("SPX", dt.date(2020, 3, 16)).vix == 82.69
+    assert regime("SPX", dt.date(2018, 2, 5)).vix == 37.32  # the bundle's
     assert regime("SPX", dt.date(2009, 3, 30)).vix is None
 
 

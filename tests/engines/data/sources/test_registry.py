@@ -1,5 +1,6 @@
 """Eight states, whatever happens, in time; importing it costs nothing."""
 
+import inspect
 import socket
 import subprocess
 import sys
@@ -36,6 +37,23 @@ def test_the_documented_order() -> None:
         source.close()
     with pytest.raises(UnknownName, match="Did you mean 'fred'"):
         registry.open_source("fredd", closed("fred"), {})
+
+
+def test_what_is_offered_is_what_the_connectors_know() -> None:
+    assert tuple(registry.OFFERS) == registry.NAMES
+    for name, offers in registry.OFFERS.items():
+        source = registry.open_source(name, closed(name), {})
+        assert set(offers) == set(source.kinds)
+        source.close()
+        text = Path(
+            inspect.getfile(type(source) if name in ("ibkr", "yahoo") else sys.modules[module(name)])
+        ).read_text()
+        for option in {option for offer in offers.values() for option in offer.options}:
+            assert f'"{option}"' in text, (name, option)
+
+
+def module(name: str) -> str:
+    return f"engines.data.sources.{name}"
 
 
 def test_all_are_simulated_against_the_suite() -> None:
