@@ -9,8 +9,10 @@ STAMP := $(VENV)/.installed
 mission: $(STAMP)
 	$(BIN)/nautilus stress flash-crash --exit-zero
 
+# Whole fleets take the machine for themselves; all else shares its cores.
 test: $(VENV)/.dev lint types contracts
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --ignore tests/integration
+	$(BIN)/python -m pytest tests/integration
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

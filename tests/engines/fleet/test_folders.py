@@ -1,6 +1,8 @@
 """Where a fleet keeps its things."""
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,11 +26,18 @@ def test_everything_is_private(tmp_path: Path) -> None:
     where.runtime.rmdir()
 
 
-def test_sockets_fit_whatever_the_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder whose path leaves room for a socket's, which pytest's own may not."""
+    with tempfile.TemporaryDirectory(prefix="nb") as folder:
+        yield Path(folder)
+
+
+def test_sockets_fit_whatever_the_state_folder(tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deep = tmp_path / ("x" * 200) / ("y" * 200)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
     assert len(os.fsencode(folders.of("f", deep).control)) <= folders.SOCKET_PATH_MAX
-    assert folders.of("f", deep).runtime.is_relative_to(tmp_path)
+    assert folders.of("f", deep).runtime.is_relative_to(short)
     long = tmp_path / ("z" * 100)
     long.mkdir()
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(long))
@@ -36,10 +45,12 @@ def test_sockets_fit_whatever_the_state_folder(tmp_path: Path, monkeypatch: pyte
     assert folders.of("f", deep).runtime != folders.of("g", deep).runtime
 
 
-def test_a_runtime_folder_that_others_may_enter_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    (tmp_path / "nautilus").mkdir(mode=0o755)
-    (tmp_path / "nautilus").chmod(0o755)
+def test_a_runtime_folder_that_others_may_enter_is_refused(
+    tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
+    (short / "nautilus").mkdir(mode=0o755)
+    (short / "nautilus").chmod(0o755)
     with pytest.raises(NautilusError, match="not private"):
         folders.make(folders.of("f", tmp_path / "home"))
 
