@@ -6,14 +6,19 @@ from pathlib import Path
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    import typer
+    try:
+        from nautilus_cli import interrupts, streams
 
-    from nautilus_cli.app import app
+        streams.install()
+        with interrupts.tidily():
+            import typer
 
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that lacks a character is no reason to fail
-    name = Path(sys.argv[0]).name
-    typer.main.get_command(app).main(prog_name="nautilus" if name == "__main__.py" else name)
+            from nautilus_cli.app import app
+
+            name = Path(sys.argv[0]).name
+            typer.main.get_command(app).main(prog_name="nautilus" if name == "__main__.py" else name)
+    except KeyboardInterrupt:  # before there was a command, which has its own way
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from nautilus_cli import exits
 from nautilus_cli.configured import configured
 from nautilus_cli.exits import ExitCode
 from nautilus_cli.lazy import Entry, LazyGroup
+from nautilus_cli.streams import Unread
 from reports.errors import ReportError
 
 _ABOUT = "Launch, supervise, stress and audit a trading platform of thirteen engines."
@@ -27,7 +28,9 @@ Exit codes:
   5    a mission missed a criterion
   6    a mission's verdict is unknown or invalid
   124  not in the given time
+  129  its terminal is gone (SIGHUP)
   130  Ctrl-C (--watch and --follow end with 0)
+  141  who read its standard output is gone; a mission goes on and ends with its own code
   143  SIGTERM"""
 
 
@@ -95,6 +98,10 @@ class Root(LazyGroup):
             code = ExitCode.USAGE
             path = getattr(getattr(error, "ctx", None), "command_path", "nautilus")
             _fail(typed, code, error.format_message(), "", f"{path} --help")
+        except Unread as error:
+            code = ExitCode.UNREAD if error.closed else ExitCode.FAILED
+            if not error.closed:
+                _fail(typed, code, "Standard output cannot be written.", str(error), "")
         except typer.Abort:
             code = ExitCode.INTERRUPTED
         if not standalone_mode:

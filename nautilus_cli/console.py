@@ -1,5 +1,6 @@
 """What the command line shows: data on standard output, words on standard error.  The only file that knows Rich.
 
+Words that nobody reads any more are dropped; `document`, `line` and `show` raise Unread when their data are.
 Colour and motion are for terminals; NO_COLOR and TERM=dumb switch both off, for each stream by itself.
 """
 
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO, TypeVar
 
 import msgspec
 
+from nautilus_cli import streams
 from nautilus_cli.table import Hue, Table, Tone, layout, paint
 
 if TYPE_CHECKING:
@@ -54,19 +56,15 @@ class Console:
 
     def document(self, value: object) -> None:
         """One JSON document, indented."""
-        self._out.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
-        self._out.flush()
+        self._data(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
     def line(self, value: object) -> None:
         """One JSON document on one line, of a stream of them."""
-        self._out.write(msgspec.json.encode(value).decode() + "\n")
-        self._out.flush()
+        self._data(msgspec.json.encode(value).decode() + "\n")
 
     def show(self, *blocks: Block) -> None:
         """Data for people."""
-        for block in blocks:
-            self._out.write(self._text(block) + "\n")
-        self._out.flush()
+        self._data("".join(self._text(block) + "\n" for block in blocks))
 
     def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
         """Words on the way; none with -q."""
@@ -81,12 +79,18 @@ class Console:
     def fail(self, failure: Failure) -> None:
         """Why it ended; said with -q too, and as a document with --json."""
         if self.as_json:
-            self.document(failure)
+            with contextlib.suppress(streams.Unread):  # it has failed already; the words may have a reader
+                self.document(failure)
         lines = [paint("Error: ", Tone.BAD, self._err_live) + failure.what.rstrip()]
         lines += [f"  Why:  {failure.why}"] if failure.why else []
         lines += [f"  Next: {failure.next}"] if failure.next else []
         self._err.write("\n".join(lines) + "\n")
         self._err.flush()
+
+    def _data(self, text: str) -> None:
+        self._out.write(text)
+        self._out.flush()
+        streams.check(self._out)
 
     def coloured(self, text: str, tone: Tone | Hue) -> str:
         """A text for `show`, in its tone."""
@@ -158,6 +162,7 @@ class Console:
             while True:
                 text = "\n".join(self._text(block) for block in first)
                 live.update(Text.from_ansi(text, no_wrap=True, overflow="crop"), refresh=True)
+                streams.check(self._out)
                 time.sleep(every_s)
                 first = look()
 

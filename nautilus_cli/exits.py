@@ -1,6 +1,7 @@
 """Exit codes, and which error or verdict gives which."""
 
 import enum
+import signal
 
 from engines.wire.errors import NotRunning, SettingsError, UsageError
 
@@ -16,8 +17,10 @@ class ExitCode(enum.IntEnum):
     MISSED = 5  # a mission missed at least one of its criteria
     UNDECIDED = 6  # a mission's verdict is unknown (not measured) or invalid (the rig failed)
     TIMED_OUT = 124  # not in the time it was given; it may still happen
+    HUNG_UP = 129  # its terminal is gone; 128 + SIGHUP, the shell's own number for a process that this signal ended
     INTERRUPTED = 130  # Ctrl-C; 128 + SIGINT
-    TERMINATED = 143  # 128 + SIGTERM; the shell's own number for a process that SIGTERM ended
+    UNREAD = 141  # who read its standard output is gone; 128 + SIGPIPE, as for any filter
+    TERMINATED = 143  # 128 + SIGTERM
 
 
 _VERDICTS = {
@@ -41,6 +44,13 @@ def of_error(error: BaseException) -> ExitCode:
     if isinstance(error, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
     return ExitCode.FAILED
+
+
+def of_signal(number: int) -> ExitCode:
+    """The code of a command that a signal ended."""
+    return {signal.SIGHUP: ExitCode.HUNG_UP, signal.SIGINT: ExitCode.INTERRUPTED}.get(
+        signal.Signals(number), ExitCode.TERMINATED
+    )
 
 
 def of_verdict(verdict: str) -> ExitCode:

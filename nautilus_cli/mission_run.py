@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from nautilus_cli.console import Console, Meter
-from nautilus_cli.exits import ExitCode, of_verdict
-from nautilus_cli.interrupts import speaking
+from nautilus_cli.exits import ExitCode, of_signal, of_verdict
+from nautilus_cli.streams import Unread
 from nautilus_cli.table import Tone
 from nautilus_cli.words import duration
 from stress.mission import Mission
@@ -18,6 +18,7 @@ from stress.progress import Listener, Progress
 
 if TYPE_CHECKING:
     from stress.plan import MissionPlan
+    from stress.runner import Outcome
 
 _GOOD = ("ACHIEVED", "EXCEEDED")
 _HIDDEN = "..."
@@ -31,43 +32,50 @@ class After(NamedTuple):
 
 
 def fly(mission: Mission, options: Options, console: Console, after: After) -> ExitCode:
-    """Run a mission to its end and say what came of it."""
+    """Run a mission to its end and say what came of it.  Who listens may go away: the run is what counts."""
     from nautilus_cli import run_views  # here: `nautilus stress --help` needs neither reports nor tapes
-    from reports.render_json import RunJson
     from stress.plan import plan
-    from stress.runner import Outcome, run
+    from stress.runner import run
 
     planned = plan(mission, options)
     live = console.moving and not console.as_json
     console.say(
         f"{mission.title}: about {duration(planned.seconds)}; Ctrl-C ends it early and keeps what was measured."
     )
-    with (
-        speaking(lambda: console.say("Interrupted: stopping the fleet and sealing what was measured.")),
-        _shown(console, planned, live) as listener,
-    ):
-        outcome: Outcome = run(mission, msgspec.structs.replace(options, live=live), listener)
+    with _shown(console, planned, live) as listener:
+        outcome = run(mission, msgspec.structs.replace(options, live=live), listener)
     document = {**outcome.document, "folder": str(outcome.folder)}
-    if console.as_json:
-        console.document(document)
-    else:
-        criteria = msgspec.convert(document, RunJson)["criteria"]
-        word = run_views.verdict(outcome.verdict)
-        console.show(
-            run_views.criteria_table(criteria),
-            "",
-            f"Verdict: {console.coloured(word.text, word.tone)}{' (interrupted)' if outcome.interrupted else ''}",
-            f"Report:  {outcome.report}",
-        )
+    try:
+        _show(outcome, document, console)
+    except Unread as error:
+        console.say(f"Standard output: {error}.", Tone.WARN)
     console.say(run_views.next_commands(outcome.folder))
     if after.notify is not None and outcome.verdict not in _GOOD:
         _tell(after.notify, document, console)
     if outcome.interrupted:
-        return ExitCode.INTERRUPTED
+        return of_signal(outcome.interrupted)
     if not outcome.verified:
         console.say("The report does not verify.")
         return ExitCode.FAILED
     return ExitCode.OK if after.exit_zero else of_verdict(outcome.verdict)
+
+
+def _show(outcome: "Outcome", document: dict[str, object], console: Console) -> None:
+    """Verdict and criteria.  Raises Unread."""
+    from nautilus_cli import run_views
+    from reports.render_json import RunJson
+
+    if console.as_json:
+        console.document(document)
+        return
+    criteria = msgspec.convert(document, RunJson)["criteria"]
+    word = run_views.verdict(outcome.verdict)
+    console.show(
+        run_views.criteria_table(criteria),
+        "",
+        f"Verdict: {console.coloured(word.text, word.tone)}{' (interrupted)' if outcome.interrupted else ''}",
+        f"Report:  {outcome.report}",
+    )
 
 
 @contextlib.contextmanager

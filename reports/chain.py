@@ -33,21 +33,21 @@ def link(previous: str, payload: bytes) -> tuple[str, bytes]:
 
 def walk(lines: Iterable[bytes]) -> Iterator[bytes | Broken]:
     """The JSON of each line (given with its newline) in order; after the first that is broken, that and no more."""
-    previous = GENESIS.encode("ascii")
+    named = b" " + GENESIS.encode("ascii") + b" "
     checksum = google_crc32c.value
     pending = iter(lines)
     for number, line in enumerate(pending, start=1):
+        crc = line[:8]
         whole = (
-            line[-1:] == b"\n"
-            and line[9:17] == previous
-            and line[8:9] == b" " == line[17:18]
+            line.startswith(named, 8)
+            and line.endswith(b"\n")
             and len(line) > HEAD + 1
-            and b"%08x" % checksum(line[9:-1]) == line[:8]
+            and b"%08x" % checksum(line[9:-1]) == crc
         )
         if not whole:
-            yield Broken(number, _fault(line, previous), tail=next(pending, None) is None)
+            yield Broken(number, _fault(line, named[1:-1]), tail=next(pending, None) is None)
             return
-        previous = line[:8]
+        named = b" %b " % crc
         yield line[HEAD:-1]
 
 

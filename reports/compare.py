@@ -1,7 +1,7 @@
 """Two runs side by side: what changed, and for latencies whether the change is more than chance.
 
-Only runs that can be compared are: the same mission and plan on the same kind of machine, both whole. What stands
-against it is said, and `force` compares all the same.
+Only runs that can be compared are: the same mission, plan and engines on the same kind of machine, both whole. What
+stands against it is said, and `force` compares all the same.
 """
 
 from collections.abc import Iterator, Sequence
@@ -108,9 +108,10 @@ def _obstacles(old: Report, new: Report) -> Iterator[str]:
 
 
 def setting(report: Report) -> dict[str, object]:
-    """What must be equal for two runs to be comparable: the machine, the mission and its plan."""
+    """What must be equal for two runs to be comparable: the machine, the mission, its plan, and whose engines flew."""
     machine = {f"host {key}": value for key, value in _machine(report).items()}
-    return machine | {f"mission {key}": value for key, value in _mission(report).items()}
+    mission = {f"mission {key}": value for key, value in _mission(report).items()}
+    return machine | mission | {"replaced engines": _replaced(report)}
 
 
 def _differ(old: dict[str, object], new: dict[str, object]) -> Iterator[str]:
@@ -135,6 +136,13 @@ def _mission(report: Report) -> dict[str, object]:
     run = runs[0]
     own = {"name": run.mission, "quick": run.quick, "full": run.full, "seed": run.seed, "engines": sorted(run.engines)}
     return own | {f"plan {key}": value for key, value in run.plan.items()}
+
+
+def _replaced(report: Report) -> str:
+    """Every engine that is not the one that ships, and the folder it came from."""
+    runs = report.history.of(Run)
+    found = sorted(runs[0].replaced.items()) if runs else []
+    return ", ".join(f"{engine} from {folder}" for engine, folder in found) or "none"
 
 
 def _changes(data: tuple[RunData, RunData], reports: tuple[Report, Report]) -> list[Change]:

@@ -12,6 +12,7 @@ from reports.records import (
     Backtests,
     BusMode,
     Denial,
+    Exemplar,
     Generator,
     Halt,
     Hop,
@@ -26,6 +27,9 @@ from reports.records import (
 
 LAG_TOLERANCE = 0.01
 """Relative: an HDR log keeps three significant digits, a record may state the exact percentile."""
+
+LONGEST_MS = 60_000.0
+"""What is longer is in a log as this."""
 
 SPEEDUP_TOLERANCE = 1e-6
 
@@ -43,6 +47,7 @@ def check(history: History, logs: Logs) -> list[Disagreement]:
     return [
         *_load(history, logs),
         *_generator(history.of(Generator), logs),
+        *_requests(history, logs),
         *_ledger(history.of(Ledger)),
         *_hops(history.of(Hop), logs),
         *_memory(history.of(Memory)),
@@ -94,6 +99,25 @@ def _generator(records: list[Generator], logs: Logs) -> Iterator[Disagreement]:
             if abs(logged - stated) > max(LAG_TOLERANCE * logged, 0.01):
                 words = f"{record.phase}: lag {name} is {stated} ms in the record, {logged} ms in its log"
                 yield Disagreement("load", words)
+
+
+def _requests(history: History, logs: Logs) -> Iterator[Disagreement]:
+    summaries = history.of(LoadSummary)
+    for summary in summaries:
+        name = summary.service_hlog
+        if name in logs and (counted := sum(int(part.counts.sum()) for part in logs[name])) != summary.sent:
+            yield Disagreement("load", f"{summary.phase}/{summary.engine}: {summary.sent} sent, {counted} in {name}")
+    for record in history.of(Exemplar):
+        own = [summary for summary in summaries if summary.phase == record.phase]
+        words = f"{record.phase}: the {record.which} request"
+        if record.which == "first-failed":
+            if not any(item.failed.get(record.outcome) for item in own if item.engine == record.engine):
+                yield Disagreement("load", f"{words} is one of {record.engine} that its summary does not have")
+            continue
+        tops = [merge(logs.get(item.hlog, ()), item.hlog_unit) for item in own]
+        most = max((top.max_ms for top in tops if top is not None), default=None)
+        if most is not None and abs(min(record.latency_ms, LONGEST_MS) - most) > max(LAG_TOLERANCE * most, 0.01):
+            yield Disagreement("load", f"{words} took {record.latency_ms} ms, {most} ms in the logs")
 
 
 def _ledger(rows: list[Ledger]) -> Iterator[Disagreement]:

@@ -1,6 +1,6 @@
 """Reading a run's history back: all that is whole, and in words what is not."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ R = TypeVar("R", bound=Record)
 _WORDS = {"interrupted": "it was stopped", "failed": "it failed", "aborted": "its own condition held"}
 SLACK_NS = 1_000_000_000
 """Records of concurrent parts of a run may be written so much later than others that were stamped after them."""
+_MANY = 4096
 
 
 @dataclass(frozen=True)
@@ -97,42 +98,75 @@ def read(folder: Path) -> History:
 
 
 def _collect(lines: Iterator[bytes]) -> History:
-    loads, probes, levels = Loads(), Probes(), Levels()
-    bulk: dict[type[Record], Callable[[Any], None]] = {Load: loads.add, Health: probes.add, Level: levels.add}
-    kept: list[AnyRecord] = []
-    problems: list[str] = []
-    first: AnyRecord | None = None
-    record: AnyRecord | None = None
+    found = _Found()
     broken: str | None = None
-    number = latest = 0
-    for payload in chain.walk(lines):
+    for number, payload in enumerate(chain.walk(lines), 1):
         if isinstance(payload, chain.Broken):
             rest = "it is the last line" if payload.tail else f"{1 + sum(1 for _ in lines)} lines after it are not read"
             broken = f"{HISTORY} line {payload.number}: {payload.why}; {rest}"
             break
-        number += 1
         try:
-            found = decode(payload)
+            record = decode(payload)
         except msgspec.DecodeError as error:
-            problems.append(f"{HISTORY} line {number}: {error}")
-            continue
-        if isinstance(found, Run) and record is not None:
-            problems.append(f"{HISTORY} line {number}: another run record")
-        elif isinstance(record, End):
-            problems.append(f"{HISTORY} line {number}: a record after the end")
-        record = found
-        first = first or record
-        if record.mono_ns < max(first.mono_ns, latest - SLACK_NS):
-            problems.append(f"{HISTORY} line {number}: its clock went back")
-        latest = max(latest, record.mono_ns)
-        take = bulk.get(type(record))
-        if take is not None:
-            take(record)
-            continue
-        kept.append(record)
+            found.problems.append(f"{HISTORY} line {number}: {error}")
+        else:
+            found.take(number, record)
+    return found.history(broken)
+
+
+class _Found:
+    """What is read so far.  Bulk records wait until there are many."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self._kept: list[AnyRecord] = []
+        self._loads, self._probes, self._levels = Loads(), Probes(), Levels()
+        self._waiting: dict[type[Record], list[Any]] = {Load: [], Health: [], Level: []}
+        self._first: AnyRecord | None = None
+        self._last: AnyRecord | None = None
+        self._latest = self._earliest = 0
+
+    def take(self, number: int, record: AnyRecord) -> None:
+        """Add the record of a line; what does not hold of its place becomes a problem."""
+        at, kind = record.mono_ns, type(record)
+        if self._first is None:
+            self._first = record
+            self._latest = self._earliest = at
+        elif kind is Run:
+            self._tell(number, "another run record")
+        elif type(self._last) is End:
+            self._tell(number, "a record after the end")
+        self._last = record
+        if at < self._earliest:
+            self._tell(number, "its clock went back")
+        elif at > self._latest:
+            self._latest = at
+            self._earliest = max(self._first.mono_ns, at - SLACK_NS)
+        waiting = self._waiting.get(kind)
+        if waiting is not None:
+            waiting.append(record)
+            if len(waiting) == _MANY:
+                self._flush()
+            return
+        self._kept.append(record)
         if isinstance(record, Run) and record.schema != SCHEMA_VERSION:
-            problems.append(f"{HISTORY} line {number}: schema {record.schema}, this version reads {SCHEMA_VERSION}")
-    return History(tuple(kept), first, record, loads, probes, levels, broken, tuple(problems))
+            self._tell(number, f"schema {record.schema}, this version reads {SCHEMA_VERSION}")
+
+    def history(self, broken: str | None) -> History:
+        """All of it."""
+        self._flush()
+        bulk = self._loads, self._probes, self._levels
+        return History(tuple(self._kept), self._first, self._last, *bulk, broken, tuple(self.problems))
+
+    def _tell(self, number: int, why: str) -> None:
+        self.problems.append(f"{HISTORY} line {number}: {why}")
+
+    def _flush(self) -> None:
+        self._loads.take(self._waiting[Load])
+        self._probes.take(self._waiting[Health])
+        self._levels.take(self._waiting[Level])
+        for waiting in self._waiting.values():
+            waiting.clear()
 
 
 def _open_phase(phases: list[Phase]) -> str | None:

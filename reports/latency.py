@@ -22,10 +22,9 @@ _HALF = 1024
 
 @dataclass(frozen=True)
 class Interval:
-    """One line of a log: start and length in seconds as logged, and counts by HDR index (three digits, unit one)."""
+    """One line of a log: its start in seconds as logged, and counts by HDR index (three digits, unit one)."""
 
     start_s: float
-    length_s: float
     counts: NDArray[np.int64]
 
 
@@ -104,7 +103,6 @@ def _read(path: Path) -> tuple[Interval, ...]:
         while (histogram := reader.get_next_interval_histogram()) is not None:
             if histogram.unit_magnitude != 0 or histogram.sub_bucket_half_count != _HALF:
                 raise ValueError(f"{path.name} is not a log of unit one and three digits")
-            start, end = histogram.get_start_time_stamp() / 1000.0, histogram.get_end_time_stamp() / 1000.0
             counts = np.asarray(histogram.counts, dtype=np.int64)
-            intervals.append(Interval(start, end - start, counts))
+            intervals.append(Interval(histogram.get_start_time_stamp() / 1000.0, counts))
     return tuple(intervals)

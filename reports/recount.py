@@ -12,7 +12,9 @@ from reports import (
     recount_figures,
     recount_hdr,
     recount_invariants,
+    recount_requests,
     recount_roles,
+    recount_shedding,
     recount_testimony,
     recount_thresholds,
 )
@@ -37,6 +39,8 @@ def recount(folder: Path, rows: Rows, logs: HdrLogs) -> dict[str, Number]:
         **latency,
         **recount_testimony.figures(rows, latency, recount_figures.loaded_phases(rows)),
         **_generator(logs, rows),
+        **recount_requests.figures(rows, logs),
+        **recount_shedding.figures(rows),
         **_hops(logs, rows),
         **recount_roles.figures(rows, logs),
         **recount_invariants.figures(rows, logs),
@@ -90,13 +94,15 @@ def _merged(parts: list[tuple[Counter[int] | None, str]]) -> tuple[Counter[int] 
 
 def _generator(logs: HdrLogs, rows: Rows) -> dict[str, Number]:
     found: dict[str, Number] = {}
-    last = recount_figures.latest(rows.of("generator"), "phase")
+    fields = ("p50_ms", "p99_ms", "max_ms")
     for phase in recount_figures.loaded_phases(rows):
-        record = last.get((phase,))
-        total = logs.counts(record["lag_hlog"]) if record else None
-        unit = record.get("hlog_unit", "us") if record else "us"
-        values = _statistics(total, unit, ("p50_ms", "p99_ms", "max_ms"))
-        found.update({f"generator.{phase}.lag_{field}": value for field, value in values.items()})
+        own = recount_figures.processes(rows, phase)
+        parts = [(logs.counts(record["lag_hlog"]), record.get("hlog_unit", "us")) for record in own]
+        whole = own and len(parts) == own[-1].get("processes", 1) and all(total for total, _ in parts)
+        told = [_statistics(total, unit, fields) for total, unit in parts] if whole else []
+        for field in fields:
+            values = [value for each in told if isinstance(value := each[field], float)]
+            found[f"generator.{phase}.lag_{field}"] = max(values, default=None)
     return found
 
 

@@ -227,7 +227,7 @@ def _grown(name: str, engines: list[str], samples: list[Fields]) -> Pairs:
     for process in {process: None for sample in samples for process in sorted(sample["pss_bytes"])}:
         sizes = [sample["pss_bytes"][process] / 1e6 for sample in samples if process in sample["pss_bytes"]]
         slopes, low = list[float](), None
-        if len(sizes) == len(samples):
+        if len(sizes) == len(samples) == len(set(hours)):
             points = zip(hours, sizes, strict=True)
             slopes = sorted((b - a) / (y - x) for (x, a), (y, b) in itertools.combinations(points, 2))
             low = _low(slopes, len(samples))

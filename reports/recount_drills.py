@@ -16,6 +16,8 @@ def figures(rows: Rows) -> dict[str, Number]:
     states = rows.of("start_state")
     if states:
         pairs.append(("start.missed", float(len(states) - sum(map(_there, states)))))
+    for row in rows.of("start_account"):
+        pairs += _account(row)
     return dict(pairs)
 
 
@@ -45,6 +47,12 @@ def _there(state: Fields) -> bool:
     got = state.get("got")
     slack = 0.05 if state["item"] == "margin_use" else 0.0
     return got is not None and abs(got - state["wanted"]) <= slack
+
+
+def _account(row: Fields) -> Iterator[tuple[str, Number]]:
+    name, (cash, equity, tied) = f"start.{row['phase']}", (row[key] for key in ("cash", "equity", "maintenance"))
+    yield from ((f"{name}.cash", float(cash)), (f"{name}.equity", float(equity)), (f"{name}.maintenance", float(tied)))
+    yield f"{name}.use_percent", tied / equity * 100 if equity > 0 else None
 
 
 def _kill(row: Fields) -> Iterator[tuple[str, Number]]:

@@ -5,11 +5,13 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from reports.recount_rows import Fields, Probes, Rows
+import numpy as np
+
+from reports.recount_columns import Answer, Mask
+from reports.recount_rows import Fields, Rows
 
 Number = float | str | None
 Pairs = Iterator[tuple[str, Number]]
-_FOREVER = 2**63 - 1
 _DEATHS = {"crashed", "failed", "backoff"}
 _NO_SERVER_ERROR = ("timeout", "http_4xx")
 _LEDGER = ("published", "processed_unique", "dead_lettered", "pending", "redeliveries", "reordered")
@@ -41,7 +43,7 @@ def run(rows: Rows) -> Fields | None:
 
 def loaded_phases(rows: Rows) -> list[str]:
     """Measured phases with load, in the order of their first start."""
-    loaded = {record["phase"] for record in rows.of("load_summary")} | {phase for phase, _ in rows.loads}
+    loaded = {record["phase"] for record in rows.of("load_summary")} | set(rows.seconds.phases)
     begun = (record for record in rows.of("phase") if record["measured"] and record["event"] == "start")
     return [name for name in dict.fromkeys(record["name"] for record in begun) if name in loaded]
 
@@ -77,7 +79,8 @@ def _engines(rows: Rows) -> Pairs:
     """Survival, availability and answers: of each engine, and of all."""
     begin = run(rows)
     engines: list[str] = begin["engines"] if begin else []
-    last = {engine: found for engine in rows.probes if (found := _final(rows, rows.probes[engine]))}
+    probes = rows.probes
+    last = {engine: found for engine in probes.engines if (found := _final(rows, engine))}
     boots = {record["engine"]: record for record in rows.of("boot")}
     dead = {record["engine"] for record in rows.of("fleet_event") if record["state"].lower() in _DEATHS}
     if begin:
@@ -86,13 +89,12 @@ def _engines(rows: Rows) -> Pairs:
         same = (last[engine][0] == want and engine not in dead for engine, want in zip(engines, well, strict=False))
         yield "fleet.alive_at_end", sum(same) if known else None
         yield from _before_faults(rows, engines, {engine: boots[engine]["pid"] for engine in boots})
-    judged = {engine: _judged(rows, engine) for engine in rows.probes}
+    judged = {engine: probes.well(probes.chosen(engine=engine) & ~excused(rows, engine)) for engine in probes.engines}
     yield "availability.percent", _share(judged.values())
-    yield "idle.response_ms", _average([ms for probes in rows.probes.values() for ms in probes.idle_ms])
+    yield "idle.response_ms", _average(probes.took_ms(probes.chosen("idle")))
     for engine in engines:
         yield f"engine.{engine}.ready_s", boots[engine]["ready_s"] if engine in boots else None
-        idle = rows.probes[engine].idle_ms if engine in rows.probes else []
-        yield f"engine.{engine}.idle_response_ms", _average(idle)
+        yield f"engine.{engine}.idle_response_ms", _average(probes.took_ms(probes.chosen("idle", engine)))
         yield f"engine.{engine}.availability_percent", _share([judged[engine]] if engine in judged else [])
         answer, uptime = last.get(engine, (None, None))
         yield f"engine.{engine}.status_at_end", answer[0] if answer else None
@@ -115,40 +117,31 @@ def _before_faults(rows: Rows, engines: list[str], pids: dict[str, int]) -> Pair
         if record["mono_ns"] < first and record["state"].lower() in _DEATHS
     }
     for engine in engines:
-        probes = rows.probes.get(engine, Probes())
-        seen = [answer for at, answer in zip(probes.at, probes.answer, strict=True) if begin <= at < first]
-        if not seen or engine not in pids:
+        seen = rows.probes.last(
+            rows.probes.chosen(engine=engine) & (begin <= rows.probes.at) & (rows.probes.at < first)
+        )
+        if seen is None or engine not in pids:
             yield "fleet.alive_before_faults", None
             return
-        alive += rows.answers[seen[-1]] == ("healthy", False, pids[engine], 0) and engine not in dead
+        alive += seen[0] == ("healthy", False, pids[engine], 0) and engine not in dead
     yield "fleet.alive_before_faults", alive if engines else None
 
 
-def _final(rows: Rows, probes: Probes) -> tuple[tuple[str, bool, int | None, int | None], float | None] | None:
+def _final(rows: Rows, engine: str) -> tuple[Answer, float | None] | None:
     """What the last probe after the last measured phase found, and the uptime it was told."""
     ends = [record["mono_ns"] for record in rows.of("phase") if record["measured"] and record["event"] == "end"]
-    for place in range(len(probes.at) - 1, -1, -1) if ends else ():
-        if probes.at[place] >= max(ends):
-            uptime = probes.uptime[place]
-            return rows.answers[probes.answer[place]], None if uptime < 0 else uptime
-    return None
+    return rows.probes.last(rows.probes.chosen(engine=engine) & (rows.probes.at >= max(ends))) if ends else None
 
 
-def _judged(rows: Rows, engine: str) -> tuple[int, int]:
-    """Healthy answers and probes of an engine, but for those within the window of a fault that touched it."""
-    windows = [
-        (record["injected_ns"], _FOREVER if record.get("regained_ns") is None else record["regained_ns"])
-        for record in rows.of("recovery")
-        if engine in record["engines"]
-    ]
-    probes = rows.probes[engine]
-    answers: Iterable[int] = probes.answer
-    if windows:
-        pairs = zip(probes.at, probes.answer, strict=True)
-        answers = [answer for at, answer in pairs if not any(low <= at <= high for low, high in windows)]
-    counted = Counter(answers)
-    well = sum(number for answer, number in counted.items() if rows.answers[answer][:2] == ("healthy", False))
-    return well, counted.total()
+def excused(rows: Rows, engine: str) -> Mask:
+    """Which probes, of whatever engine, lie within the window of a fault that touched this one."""
+    at = rows.probes.at
+    inside: Mask = np.zeros(at.size, np.bool_)
+    for record in rows.of("recovery"):
+        if engine in record["engines"]:
+            regained = record.get("regained_ns")
+            inside |= (record["injected_ns"] <= at) & (True if regained is None else at <= regained)
+    return inside
 
 
 def _share(parts: Iterable[tuple[int, int]]) -> float | None:
@@ -172,11 +165,8 @@ def _load(rows: Rows) -> Pairs:
         scopes["all"] = own
         for scope, records in scopes.items():
             yield from ((f"load.{phase}.{scope}.{name}", value) for name, value in _sums(records))
-        done, seconds = rows.stressed.get(phase, ([], set()))
-        yield f"load.{phase}.all.rps_stressed", sum(done) / len(seconds) if seconds else None
-        generator = latest(rows.of("generator"), "phase").get((phase,))
-        yield f"generator.{phase}.cpu_percent", 100.0 * generator["cpu_share"] if generator else None
-        yield f"generator.{phase}.stall_max_ms", generator["stall_max_ms"] if generator else None
+        yield f"load.{phase}.all.rps_stressed", rows.seconds.stressed(phase)
+        yield from _generator(rows, phase)
         held = [record["at_peak"] for record in rows.of("connections") if record["phase"] == phase]
         yield f"connections.{phase}.at_peak", min(held, default=None)
     begin = run(rows)
@@ -190,6 +180,23 @@ def _load(rows: Rows) -> Pairs:
         kinds.update(record.get("failed") or {})
     errors = kinds.total() - sum(kinds[kind] for kind in _NO_SERVER_ERROR)
     yield "load.server_errors", errors if whole else None
+
+
+def processes(rows: Rows, phase: str) -> list[Fields]:
+    """The generator's processes in a phase, each by its last record."""
+    own = [record for record in rows.of("generator") if record["phase"] == phase]
+    return [*{record.get("process", 0): record for record in own}.values()]
+
+
+def _generator(rows: Rows, phase: str) -> Pairs:
+    own = processes(rows, phase)
+    yield f"generator.{phase}.cpu_percent", sum(100.0 * record["cpu_share"] for record in own) if own else None
+    yield f"generator.{phase}.stall_max_ms", max((record["stall_max_ms"] for record in own), default=None)
+    last = [record for record in rows.of("generator") if record["phase"] == phase][-1:]
+    yield f"generator.{phase}.processes", last[0].get("processes", 1) if last else None
+    if last and last[0].get("bodies_checked") is not None:
+        for field in ("bodies_checked", "bodies_unchecked"):
+            yield f"generator.{phase}.{field}", last[0].get(field)
 
 
 def _sums(records: list[Fields]) -> Pairs:

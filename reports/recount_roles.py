@@ -67,7 +67,7 @@ def _in_flight(rows: Rows) -> Pairs:
     begin = rows.first if rows.first.get("type") == "run" else {}
     for record in rows.of("in_flight"):
         phase, length = record["phase"], record["seconds"]
-        seconds = rows.unshaped.get(phase, {})
+        seconds = rows.seconds.unshaped(phase)
         whole = length > 0 and all(second in seconds for second in range(length))
         open_, total, done = 0, 0, 0
         for second in range(length) if whole else ():

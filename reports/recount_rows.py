@@ -1,159 +1,106 @@
-"""The second path's own reading of a history: JSON objects by kind, and sums of what a long run has millions of.
+"""The second path's own reading of a history: JSON objects by kind, and columns of what a long run has millions of.
 
 It knows nothing of the record schemas: fields are taken by name, and what is missing or of another kind raises.
 """
 
-from array import array
-from collections import Counter
 from collections.abc import Iterable, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from reports.recount_columns import HealthLine, LoadLine, Probes, Seconds
+
 Fields = dict[str, Any]  # one record as JSON: its shape is its kind's
-BULK = ("health", "load", "level")
 _HEAD = 18
 """Bytes of a line before its JSON: two checksums of eight digits, each with a space behind it."""
-_STRESSED = 0.5
-
-
-class Probes:
-    """The probes of one engine in file order."""
-
-    def __init__(self) -> None:
-        self.at, self.answer, self.uptime = array("q"), array("q"), array("d")
-        self.idle_ms: list[float] = []
+_LOAD, _HEALTH = b'{"type":"load",', b'{"type":"health",'
+"""How nearly all lines of these kinds begin: their fields need not be looked up in a dict."""
+_SOME = 4096
 
 
 class Rows:
-    """A history by kinds.  ``first`` and ``last`` are of all kinds; the bulk kinds are in the sums only."""
+    """A history by kinds.  ``first`` and ``last`` are of all kinds; load and probes are columns, levels a number."""
 
     def __init__(self) -> None:
         self.first: Fields = {}
         self.last: Fields = {}
         self.kinds: dict[str, list[Fields]] = {}
-        self.bulk: Counter[tuple[str, str, str]] = Counter()
-        """Bulk records by kind, phase and engine."""
-        self.loads: dict[tuple[str, str], list[int]] = {}
-        """Scheduled, sent, done, failed and unsent by phase and engine, over its seconds."""
-        self.stressed: dict[str, tuple[list[int], set[int]]] = {}
-        """By phase: what was done in each engine's stressed seconds, and which seconds those are."""
-        self.unshaped: dict[str, dict[int, list[int]]] = {}
-        """By phase and second, of load that follows no tape: sent less ended, and done."""
-        self.probes: dict[str, Probes] = {}
-        self.answers: list[tuple[str, bool, int | None, int | None]] = []
-        """What probes found, each once: status, whether it failed, pid, restarts."""
-        self._numbers: dict[tuple[str, bool, int | None, int | None], int] = {}
-        self.asked_seconds: dict[str, dict[tuple[str, int], list[int]]] = {}
-        """By phase that a threshold names: scheduled, done, failed and unsent by engine and second."""
-        self.asked_probes: dict[str, list[tuple[str, int, bool, float]]] = {}
-        """By phase that a threshold names: engine, stamp, whether it was healthy, and its time."""
+        self.seconds, self.probes = Seconds(), Probes()
+        self.levels = 0
+        self._loads: list[LoadLine] = []
+        self._healths: list[HealthLine] = []
 
     def of(self, kind: str) -> list[Fields]:
-        """The records of a kind that is not bulk, in file order."""
+        """The records of a kind that is not kept otherwise, in file order."""
         return self.kinds.get(kind, [])
 
     def count(self, where: Mapping[str, str]) -> int:
-        """Records whose fields, as text, are these; bulk kinds know their phase and engine only."""
+        """Records whose fields, as text, are these; load and probes know their phase and engine only."""
         kind = where.get("type", "")
-        if kind in BULK:
-            return self._bulk_sums[kind, where.get("phase"), where.get("engine")]
+        if kind == "level":
+            return self.levels
+        if kind in ("load", "health"):
+            columns = self.seconds if kind == "load" else self.probes
+            return columns.count(where.get("phase"), where.get("engine"))
         rest = [(key, value) for key, value in where.items() if key != "type"]
         return sum(all(str(record.get(key)) == value for key, value in rest) for record in self.of(kind))
 
-    @cached_property
-    def _bulk_sums(self) -> Counter[tuple[str, str | None, str | None]]:
-        """Bulk records by kind, phase and engine, None being any."""
-        sums = Counter[tuple[str, str | None, str | None]]()
-        for (kind, phase, engine), number in self.bulk.items():
-            for key in ((kind, phase, engine), (kind, phase, None), (kind, None, engine), (kind, None, None)):
-                sums[key] += number
-        return sums
+    def take(self, lines: Iterable[bytes]) -> None:
+        """Add the records of lines, up to one without its end; those that hold no JSON object are left out.
 
-    def take(self, record: Fields) -> None:
-        """Add one record. Raises KeyError or TypeError on one that is none."""
+        Raises KeyError, TypeError or msgspec.ValidationError on a record that is none.
+        """
+        last: bytes | None = None
+        load = msgspec.json.Decoder(LoadLine).decode
+        health = msgspec.json.Decoder(HealthLine).decode
+        for line in lines:
+            if line[-1:] != b"\n":
+                break
+            try:
+                if line.startswith(_LOAD, _HEAD) and self.first:
+                    self._loads.append(load(line[_HEAD:]))
+                elif line.startswith(_HEALTH, _HEAD) and self.first:
+                    self._healths.append(health(line[_HEAD:]))
+                elif not self._other(line):
+                    continue
+            except msgspec.ValidationError:
+                raise
+            except msgspec.DecodeError:  # no JSON
+                continue
+            last = line
+            if len(self._loads) + len(self._healths) >= _SOME:
+                self._flush()
+        self._flush()
+        if last is not None:
+            self.last = msgspec.json.decode(last[_HEAD:])
+
+    def _other(self, line: bytes) -> bool:
+        """Add the record of any line; false for one that holds no object."""
+        record = msgspec.json.decode(line[_HEAD:])
+        if not isinstance(record, dict):
+            return False
         kind = record["type"]
         self.first = self.first or record
-        self.last = record
-        if kind not in BULK:
-            self.kinds.setdefault(kind, []).append(record)
-            if kind == "run":  # before any load or probe
-                for phase in {asked["phase"] for asked in record.get("thresholds", [])}:
-                    self.asked_seconds[phase], self.asked_probes[phase] = {}, []
-            return
-        if kind == "level":
-            self.bulk[kind, "", ""] += 1
-            return
-        self.bulk[kind, record["phase"], record["engine"]] += 1
         if kind == "load":
-            self._load(record)
+            self._loads.append(msgspec.convert(record, LoadLine))
+        elif kind == "health":
+            self._healths.append(msgspec.convert(record, HealthLine))
+        elif kind == "level":
+            self.levels += 1
         else:
-            self._probe(record)
+            self.kinds.setdefault(kind, []).append(record)
+        return True
 
-    def _load(self, record: Fields) -> None:
-        phase = record["phase"]
-        sums = self.loads.setdefault((phase, record["engine"]), [0, 0, 0, 0, 0])
-        sums[0] += record["scheduled"]
-        sums[1] += record["sent"]
-        sums[2] += record["done"]
-        failed = record.get("failed")
-        sums[3] += sum(failed.values()) if failed else 0
-        sums[4] += record["unsent"]
-        if phase in self.asked_seconds:
-            counts = (record["scheduled"], record["done"], sum(failed.values()) if failed else 0, record["unsent"])
-            own = self.asked_seconds[phase].setdefault((record["engine"], record["second"]), [0, 0, 0, 0])
-            own[:] = [before + count for before, count in zip(own, counts, strict=True)]
-        stress = record.get("y")
-        if stress is None:
-            ended = record["done"] + (sum(failed.values()) if failed else 0)
-            second = self.unshaped.setdefault(phase, {}).setdefault(record["second"], [0, 0])
-            second[0] += record["sent"] - ended
-            second[1] += record["done"]
-        if stress is not None and stress >= _STRESSED:
-            done, seconds = self.stressed.setdefault(phase, ([], set()))
-            done.append(record["done"])
-            seconds.add(record["second"])
-
-    def _probe(self, record: Fields) -> None:
-        probes = self.probes.get(record["engine"])
-        if probes is None:
-            probes = self.probes[record["engine"]] = Probes()
-        answer = (record["status"], record.get("error") is not None, record.get("pid"), record.get("restarts"))
-        number = self._numbers.get(answer)
-        if number is None:
-            number = self._numbers[answer] = len(self.answers)
-            self.answers.append(answer)
-        uptime = record.get("uptime_s")
-        probes.at.append(record["mono_ns"])
-        probes.answer.append(number)
-        probes.uptime.append(-1.0 if uptime is None else uptime)
-        if record["phase"] == "idle":
-            probes.idle_ms.append(record["response_ms"])
-        if record["phase"] in self.asked_probes:
-            well = answer[:2] == ("healthy", False)
-            found = (record["engine"], record["mono_ns"], well, record["response_ms"])
-            self.asked_probes[record["phase"]].append(found)
+    def _flush(self) -> None:
+        self.seconds.take(self._loads)
+        self.probes.take(self._healths)
+        self._loads, self._healths = [], []
 
 
 def read(path: Path) -> Rows:
     """The history; lines that hold no JSON object are left out, and a last line without its end."""
-    with path.open("rb") as file:
-        return rows(file)
-
-
-def rows(lines: Iterable[bytes]) -> Rows:
-    """The lines of a history, taken one after the other."""
     found = Rows()
-    decode = msgspec.json.Decoder().decode
-    for line in lines:
-        if line[-1:] != b"\n":
-            break
-        try:
-            record = decode(line[_HEAD:])
-        except msgspec.DecodeError:
-            continue
-        if isinstance(record, dict):
-            found.take(record)
+    with path.open("rb") as file:
+        found.take(file)
     return found

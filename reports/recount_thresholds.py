@@ -1,8 +1,8 @@
 """The second path to a mission's own thresholds: their figures and what each is held against, over raw JSON objects."""
 
 import math
-from collections.abc import Iterator
 
+from reports.recount_figures import excused
 from reports.recount_rows import Fields, Rows
 
 Number = float | str | None
@@ -11,7 +11,6 @@ Asked = tuple[str, str, float, str]
 _SIGNS = {"below": "<", "at most": "<=", "above": ">", "at least": ">=", "equal": "="}
 _LATENCIES = {"mean_ms": "mean_ms", "p50_ms": "p50_ms", "p99_ms": "p99_ms", "p99_9_ms": "p999_ms", "max_ms": "max_ms"}
 _COUNTS = ("rps", "errors", "unsent")
-_FOREVER = 2**63 - 1
 
 
 def asked(rows: Rows) -> dict[str, Asked]:
@@ -83,36 +82,24 @@ def _whole(rows: Rows, row: Fields) -> float | None:
         due = sum(item["scheduled"] for item in chosen)
         lost = sum(sum((item.get("failed") or {}).values()) + item["unsent"] for item in chosen)
         return lost / due if due else None
-    answers = list(_answers(rows, row))
+    engine = None if row["scope"] == "all" else row["scope"]
+    probes = rows.probes
     if row["metric"] == "response_ms":
-        return math.fsum(ms for _, ms, _ in answers) / len(answers) if answers else None
-    judged = [well for well, _, judged in answers if judged]
-    return 100.0 * sum(judged) / len(judged) if judged else None
-
-
-def _answers(rows: Rows, row: Fields) -> Iterator[tuple[bool, float, bool]]:
-    """Whether each probe of the phase was answered healthy, its time, and whether no fault excuses it."""
-    for engine, at, well, milliseconds in rows.asked_probes.get(row["phase"], ()):
-        if row["scope"] in ("all", engine):
-            spans = [
-                (way["injected_ns"], way.get("regained_ns")) for way in rows.of("recovery") if engine in way["engines"]
-            ]
-            inside = any(low <= at <= (_FOREVER if high is None else high) for low, high in spans)
-            yield well, milliseconds, not inside
+        times = probes.took_ms(probes.chosen(row["phase"], engine))
+        return math.fsum(times) / len(times) if times else None
+    engines = probes.engines if engine is None else [engine]
+    counted = [probes.well(probes.chosen(row["phase"], name) & ~excused(rows, name)) for name in engines]
+    judged = sum(number for _, number in counted)
+    return 100.0 * sum(well for well, _ in counted) / judged if judged else None
 
 
 def _worst(rows: Rows, row: Fields) -> float | None:
-    seconds: dict[int, list[int]] = {}
-    for (engine, second), counts in rows.asked_seconds.get(row["phase"], {}).items():
-        if row["scope"] in ("all", engine):
-            sums = seconds.setdefault(second, [0, 0, 0, 0])
-            for place, count in enumerate(counts):
-                sums[place] += count
+    counts = rows.seconds.each(row["phase"], None if row["scope"] == "all" else row["scope"])
     metric = row["metric"]
     if metric == "rps":
-        return min((float(done) for due, done, _, _ in seconds.values() if due), default=None)
+        return min(map(float, counts["done"][counts["scheduled"] > 0]), default=None)
     if metric == "errors_share":
-        shares = [(lost + late) / ended for _, done, lost, late in seconds.values() if (ended := done + lost + late)]
-        return max(shares, default=None)
-    place = 2 if metric == "errors" else 3
-    return max((float(counts[place]) for counts in seconds.values()), default=None)
+        ended = counts["done"] + counts["failed"] + counts["unsent"]
+        lost = ended - counts["done"]
+        return max(map(float, lost[ended > 0] / ended[ended > 0]), default=None)
+    return max(map(float, counts["failed" if metric == "errors" else "unsent"]), default=None)

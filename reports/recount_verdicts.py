@@ -8,7 +8,9 @@ from reports import (
     recount_drills,
     recount_hdr,
     recount_invariants,
+    recount_requests,
     recount_roles,
+    recount_shedding,
     recount_testimony,
     recount_thresholds,
 )
@@ -135,7 +137,8 @@ class Verdicts:
         if name == "throughput":
             rates = [self._value(f"load.{phase}.all.rps_stressed") for phase in self._phases]
             return min((rate for rate in rates if rate is not None), default=None), ">=", 4000.0, "load"
-        return self._find_market(name) or self._find_role(name)
+        shed = recount_shedding.found(name, self._figures, self._phases, self._struck)
+        return shed or self._find_market(name) or self._find_role(name)
 
     def _find_market(self, name: str) -> Found | None:
         """The criteria of declared events, invariants and latencies of messages."""
@@ -211,7 +214,7 @@ class Verdicts:
 
     def _disagreeing(self) -> set[str]:
         checks = {
-            "load": self._load_differs() or self._lag_differs(),
+            "load": self._load_differs() or self._lag_differs() or recount_requests.differ(self._rows, self._logs),
             "bus": any(
                 row["lost"] != gone(row)
                 or row["deliveries"] != row["processed_unique"] + row["dead_lettered"] + row["redeliveries"]
@@ -241,7 +244,7 @@ class Verdicts:
         return total is not None and total.total() != stated
 
     def _load_differs(self) -> bool:
-        seconds = self._rows.loads
+        seconds = self._rows.seconds.sums
         for record in self._rows.of("load_summary"):
             own = seconds.get((record["phase"], record["engine"]), [0, 0, 0, 0, 0])
             told = [record["scheduled"], record["sent"], record["done"], failures(record), record["unsent"]]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from reports import findings, sections_busbench
+from reports import findings, sections_busbench, sections_requests, sections_shedding
 from reports.consistency import Disagreement
 from reports.figures import Figures
 from reports.history import History
@@ -126,6 +126,8 @@ def flash_crash(history: History, figures: Figures) -> list[Section]:
     blocks += [_calibration(figures)] if any(figure.id.startswith("calibration.") for figure in figures) else []
     for phase in phases:
         blocks += [_generator(phase, figures), _engines(phase, history, figures)]
+        blocks += sections_requests.blocks(phase, history, figures)
+        blocks += sections_shedding.blocks(phase, history, figures)
     blocks += _halts(history.of(Halt), figures, dated=several) if tapes or history.of(Halt) else []
     return [Section("Stress under load", tuple(blocks), STRESS_PLOTS)]
 
@@ -160,8 +162,8 @@ def _calibration(figures: Figures) -> Table:
 
 def _generator(phase: str, figures: Figures) -> Claim:
     return Claim(
-        "Phase {phase}: {rps} answered while stressed over {held} held open; generator lag p50 {p50}, p99 {p99}, "
-        "longest {longest}, processor {cpu}, longest stall {stall}.",
+        "Phase {phase}: {rps} answered while stressed over {held} held open; generator processes {processes}, "
+        "lag p50 {p50}, p99 {p99}, longest {longest}, processor {cpu}, longest stall {stall}.",
         {
             "phase": phase,
             "rps": figures[f"load.{phase}.all.rps_stressed"],
@@ -171,6 +173,7 @@ def _generator(phase: str, figures: Figures) -> Claim:
             "longest": figures[f"generator.{phase}.lag_max_ms"],
             "cpu": figures[f"generator.{phase}.cpu_percent"],
             "stall": figures[f"generator.{phase}.stall_max_ms"],
+            "processes": bare(figures[f"generator.{phase}.processes"]),
         },
     )
 

@@ -5,7 +5,7 @@ from reports.figures import Figures
 from reports.history import History
 from reports.measures.drills import reached
 from reports.model import Block, Claim, Section, Table
-from reports.records import KillSwitch, ReverseStep, ReverseStress, StartState
+from reports.records import KillSwitch, ReverseStep, ReverseStress, StartAccount, StartState
 
 
 def drills(history: History, figures: Figures) -> tuple[Section, ...]:
@@ -19,6 +19,13 @@ def drills(history: History, figures: Figures) -> tuple[Section, ...]:
             for each in states
         )  # fmt: skip
         blocks.append(Table(("Phase", "Starting state", "Wanted", "Got", "Reached"), rows))
+    for account in history.of(StartAccount):
+        words = (
+            "Phase {phase}: the account began with {cash} of cash; with its positions taken its equity was {equity}, "
+            "their maintenance margin {maintenance}, a use of {use_percent}."
+        )
+        slots = {n: figures[f"start.{account.phase}.{n}"] for n in ("cash", "equity", "maintenance", "use_percent")}
+        blocks.append(Claim(words, {"phase": account.phase, **slots}))
     for drill in history.of(KillSwitch):
         names = ("open_orders", "positions", "exposure", "orders_gone_s", "flat_s", "residual")
         words = (

@@ -18,6 +18,8 @@ from reports.measures import (
     host,
     invariants,
     load,
+    requests,
+    shedding,
     soak,
     sources,
     speed,
@@ -55,6 +57,8 @@ def summarise(data: RunData) -> Figures:
         [
             *fleet.measure(history),
             *load.measure(history, data.logs),
+            *requests.measure(history, data.logs),
+            *shedding.measure(history),
             *bus.measure(history, data.logs),
             *tape.measure(history),
             *invariants.measure(history),

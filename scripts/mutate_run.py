@@ -1,10 +1,11 @@
 """What `report verify` catches: one thing of a recorded run is changed at a time, sealed again, and verified.
 
-python scripts/mutate_run.py RUN [--each N] [--seed S]
+python scripts/mutate_run.py RUN [--each N] [--seed S] [--kinds KIND ...]
 
 The run is copied first.  Every figure, criterion and verdict of the results and every number of REPORT.md is changed;
 of the other values, and of each field of the raw records, at most N, chosen with the seed.  Raw fields are changed
 twice: with the documents left as they were, and with all of them rendered anew, as who forges a whole run would do.
+With --kinds, only the raw records of these kinds.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain as chain_of
 from pathlib import Path
 from typing import Any
 
@@ -269,22 +271,33 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--each", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kinds", nargs="*", default=())
     asked = parser.parse_args()
-    each, seed = asked.each, asked.seed
-    with tempfile.TemporaryDirectory() as scratch:
-        bench = Bench(asked.run, Path(scratch), page=True)
-        print_documents(
-            table(bench.document([*in_results(bench.folder, each, seed), *in_texts(bench.folder, each, seed)]))
-        )
+    each, seed, kinds = asked.each, asked.seed, frozenset(asked.kinds)
+    if not kinds:
+        documents(asked.run, each, seed)
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench(asked.run, Path(scratch))
-        print_raw(*(table(bench.raw(_raw(bench.folder, each, seed), anew)) for anew in (False, True)))
+        print_raw(*(table(bench.raw(_raw(bench.folder, each, seed, kinds), anew)) for anew in (False, True)))
 
 
-def _raw(folder: Path, each: int, seed: int) -> Iterator[Change]:
-    yield from in_history(folder, each, seed)
-    yield from in_samples(folder, each, seed)
-    yield from in_logs(folder, each, seed)
+def documents(run: Path, each: int, seed: int) -> None:
+    """Change the documents of a run; print what was caught."""
+    with tempfile.TemporaryDirectory() as scratch:
+        bench = Bench(run, Path(scratch), page=True)
+        changes = chain_of(in_results(bench.folder, each, seed), in_texts(bench.folder, each, seed))
+        print_documents(table(bench.document(changes)))
+
+
+def _raw(folder: Path, each: int, seed: int, kinds: frozenset[str]) -> Iterator[Change]:
+    yield from (change for change in in_history(folder, each, seed) if not kinds or _kind(change) in kinds)
+    if not kinds:
+        yield from in_samples(folder, each, seed)
+        yield from in_logs(folder, each, seed)
+
+
+def _kind(change: Change) -> str:
+    return change.group.partition(".")[0]
 
 
 def print_documents(found: dict[str, list[int]]) -> None:

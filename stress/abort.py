@@ -10,6 +10,7 @@ from engines.wire import manifest as manifests
 from engines.wire.errors import UnknownName
 from stress.condition import SIGNS, Condition, read
 from stress.load.result import LoadSecond
+from stress.progress import Light
 from stress.specs.base import Spec
 
 
@@ -55,17 +56,18 @@ class Aborts:
         """What any of them looks at."""
         return frozenset(condition.metric for _, condition in self._conditions)
 
-    def saw(self, at_ns: int, phase: str, values: Mapping[str, float]) -> Held | None:
+    def saw(self, at_ns: int, phase: str, values: Mapping[str, float | None]) -> Held | None:
         """Take in what was observed in a phase; the first condition that has held for as long as it says.
 
-        One value that does not meet a condition, and a phase that it is not of, begin its time anew.
+        One value that does not meet a condition, one that is not known (None), and a phase that it is not of, begin
+        its time anew.
         """
         for place, (own, condition) in enumerate(self._conditions):
             if own and own != phase:
                 self._since.pop(place, None)
             elif condition.metric in values:
                 value = values[condition.metric]
-                if not condition.holds(value):
+                if value is None or not condition.holds(value):
                     self._since.pop(place, None)
                     continue
                 since = self._since.setdefault(place, at_ns)
@@ -82,6 +84,17 @@ def of_second(line: LoadSecond) -> dict[str, float]:
     found = {"errors": failed, "unsent": unsent, "rps": done, "connections": sum(each.open for each in counts)}
     ended = done + failed + unsent
     return {**found, **({"errors_share": (failed + unsent) / ended} if ended else {})}
+
+
+def of_round(lights: Mapping[str, Light]) -> dict[str, float | None]:
+    """What a round of health shows of the engines that no announced fault touches."""
+    counted = [light for light in lights.values() if not light.excused]
+    slow = [light.response_ms for light in counted if light.response_ms is not None]
+    return {
+        "engines_down": sum(light.status == "down" or light.response_ms is None for light in counted),
+        "engines_unhealthy": sum(light.status != "healthy" for light in counted),
+        "response_ms": max(slow, default=None),
+    }
 
 
 def conditions(mission: Sequence[str], phases: Sequence[Spec]) -> list[tuple[str, Condition]]:

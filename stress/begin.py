@@ -38,6 +38,7 @@ quick = {{ seconds = 2 }}
 role = "calibrate" # capacity of this host: a closed loop of each mix
 mixes = ["compute", "health"]
 concurrency = 64 # requests outstanding
+processes = 1 # of the load generator, 1 to 16, or "auto": one for four cores, four at most; loads use as many
 seconds = 5
 timeout_s = 5
 quick = {{ seconds = 3 }}
@@ -47,6 +48,7 @@ role = "load" # requests without a tape
 mix = "compute" # the requests of the engines' manifests: health or compute
 # One of: {{ kind = "constant", rate = 500 }}, {{ kind = "ramp", start = 100, end = 900 }},
 # {{ kind = "steps", rates = [100, 200, 400] }}, {{ kind = "spike", base = 100, peak = 900, at_s = 4, width_s = 1 }},
+# {{ kind = "scenario", scenario = "{scenario}", peak = 900, floor = 0.2 }},
 # {{ kind = "closed", concurrency = 64, think_s = 0.01 }}
 shape = {{ kind = "ramp", start = 0.1, end = 0.5 }}
 unit = "share" # of the capacity that was just measured, or "rps"
@@ -54,6 +56,7 @@ arrivals = "poisson" # or "even"
 seconds = 8
 warm_s = 1 # before, discarded
 connections = 130 # held open over the engines that are asked
+processes = 1
 engines = {{}} # {{ risk = 2, portfolio = 1 }} asks these two, the first twice as often; all alike when empty
 timeout_s = 5
 thresholds = ["p99_ms < 250", "errors == 0"]
@@ -66,6 +69,9 @@ mix = "health" # the requests of the engines' manifests: health or compute
 connections = 500 # held open over all engines
 share = 0.7 # peak rate as a share of the capacity that was just measured
 floor = 0.2 # rate = peak * (floor + (1 - floor) * y)
+arrivals = "poisson"
+warm_s = 1 # before the window, discarded
+processes = 1
 timeout_s = 5 # a request has failed after so long, counted from when it should have been sent
 lead_s = 20 # of the tape, before its measured window
 speed = 40 # of the market in that window; 1 is real time

@@ -36,12 +36,12 @@ def left(folder: Path, state: Running) -> Left:
 
 
 def stop(folder: Path, state: Running, timeout_s: float = STOP_S) -> None:
-    """Ask a running mission to end, as Ctrl-C does, and wait until its run is sealed.
+    """Ask a running mission to end and wait until its run is sealed.  SIGTERM: a script's `&` makes it deaf to Ctrl-C.
 
     Raises:
         TimedOut: not in time; it goes on ending.
     """
-    process.send(state.process, signal.SIGINT)
+    process.send(state.process, signal.SIGTERM)
     until = time.monotonic() + timeout_s
     while process.alive(state.process):
         if time.monotonic() > until:

@@ -41,14 +41,7 @@ class Guard:
         if progress.load is not None:
             self._saw(progress.phase, abort.of_second(progress.load), progress.load.at_ns)
         if progress.engines is not None:
-            lights = progress.engines.values()
-            slow = [light.response_ms for light in lights if light.response_ms is not None]
-            values: dict[str, float] = {
-                "engines_down": sum(light.status == "down" or light.response_ms is None for light in lights),
-                "engines_unhealthy": sum(light.status != "healthy" for light in lights),
-                **({"response_ms": max(slow)} if slow else {}),
-            }
-            self._saw(progress.phase, values, time.monotonic_ns())
+            self._saw(progress.phase, abort.of_round(progress.engines), time.monotonic_ns())
             if self._weighs and time.monotonic() - self._weighed >= _WEIGH_S:
                 self._weigh(progress.phase)
 
@@ -72,7 +65,7 @@ class Guard:
         known = [size for size in sizes if size is not None]
         return sum(known) / 1e6 if known and len(known) == len(sizes) else None
 
-    def _saw(self, phase: str, values: Mapping[str, float], at_ns: int) -> None:
+    def _saw(self, phase: str, values: Mapping[str, float | None], at_ns: int) -> None:
         held = None if self.held is not None else self._aborts.saw(at_ns, phase, values)
         if held is None:
             return

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from engines.wire import manifest as manifests
 from engines.wire import scenario_file
 from engines.wire.errors import UnknownName, UsageError
 from reports.rules import DOCUMENTED, RULES
@@ -25,7 +26,6 @@ from stress.specs.load import Load
 from stress.specs.start import Start
 from stress.specs.storm import Storm
 
-START_LEAD_S = 15.0  # of a storm: connections are opened within it too
 FOLDER = Path(__file__).parent / "missions"
 
 P = TypeVar("P", bound=Spec)
@@ -213,20 +213,40 @@ def _meaning(mission: Mission) -> list[str]:
         mistakes.append("criteria: a mission without a criterion proves nothing")
     mistakes += abort.mistakes(mission.abort, mission.phases)
     mistakes += _start(mission)
+    mistakes += _outcomes(mission)
     names = [step.name for phase in mission.phases for step in phase.plan()]
     mistakes += [f"phases: two are called {name!r}; give one a name" for name in _repeated(names)]
-    calibrated: dict[str, int] = {}
+    return [*mistakes, *_calibrations(mission)]
+
+
+def _calibrations(mission: Mission) -> Iterator[str]:
+    """A load that is a share of a capacity comes after its calibration, which had the same generator."""
+    calibrated: dict[str, Calibrate] = {}
     for place, phase in enumerate(mission.phases):
         if isinstance(phase, Calibrate):
-            calibrated |= dict.fromkeys(phase.mixes, phase.concurrency)
-        elif isinstance(phase, Storm):
-            if phase.mix not in calibrated:
-                mistakes.append(f"phases[{place}].mix: no calibration of {phase.mix!r} comes before it")
-            elif calibrated[phase.mix] > phase.connections:
-                mistakes.append(f"phases[{place}].connections: fewer than the calibration's concurrency")
-        elif isinstance(phase, Load) and phase.unit == "share" and phase.mix not in calibrated:
-            mistakes.append(f"phases[{place}].unit: no calibration of {phase.mix!r} comes before it")
-    return mistakes
+            calibrated |= dict.fromkeys(phase.mixes, phase)
+        elif isinstance(phase, Storm) or (isinstance(phase, Load) and phase.unit == "share"):
+            found = calibrated.get(phase.mix)
+            if found is None:
+                field = "mix" if isinstance(phase, Storm) else "unit"
+                yield f"phases[{place}].{field}: no calibration of {phase.mix!r} comes before it"
+                continue
+            if isinstance(phase, Storm) and found.concurrency > phase.connections:
+                yield f"phases[{place}].connections: fewer than the calibration's concurrency"
+            if found.processes != phase.processes:
+                yield f"phases[{place}].processes: {phase.processes}, but {found.processes} in its calibration"
+
+
+def _outcomes(mission: Mission) -> Iterator[str]:
+    """Kinds of alerts and codes of refused orders are some engine's, as its manifest says."""
+    engines = manifests.discover()
+    alerts = {kind for each in engines for kind in each.alerts}
+    denials = {code for each in engines for code in each.denials}
+    for field, told, known in (("alerts", mission.expect.alerts, alerts), ("denials", mission.expect.denials, denials)):
+        for place, name in enumerate(told):
+            if name not in known:
+                unknown = UnknownName("kind of alert" if field == "alerts" else "code", name, sorted(known))
+                yield f"expect.{field}[{place}]: {unknown} Known: {', '.join(sorted(known))}."
 
 
 def _start(mission: Mission) -> Iterator[str]:
@@ -239,8 +259,9 @@ def _start(mission: Mission) -> Iterator[str]:
     if "start-state" not in {criterion.id for criterion in mission.criteria}:
         yield "start: name the criterion 'start-state', which says whether it was reached"
     for phase in mission.of(Storm):
-        if phase.lead_s < START_LEAD_S:
-            yield f"start: {phase.title} needs a lead_s of {START_LEAD_S:g} at least to take it before its window"
+        if phase.lead_s < mission.start.lead_s:
+            least = mission.start.lead_s
+            yield f"start: {phase.title} needs a lead_s of {least:g} at least to take it before its window"
     known = [{each.symbol for each in scenario_file.load(phase.scenario).instruments} for phase in replays]
     yield from mission.start.mistakes(tuple(sorted(set.intersection(*known)) if known else ()))
 

@@ -9,10 +9,14 @@ from stress.load.result import LoadSecond
 
 
 class Light(NamedTuple):
-    """One engine's answer to the last health request; `response_ms` None: it gave none."""
+    """One engine's answer to the last health request; `response_ms` None: it gave none.
+
+    `excused`: an announced fault touches it.
+    """
 
     status: str
     response_ms: float | None
+    excused: bool = False
 
 
 class FaultNote(NamedTuple):

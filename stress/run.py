@@ -18,6 +18,7 @@ from engines.wire.manifest import Manifest
 from engines.wire.messages import TOPICS
 from reports import records
 from stress import baseline
+from stress.excused import Excused
 from stress.fleet import MissionFleet
 from stress.history.journal import History
 from stress.history.stamp import stamp
@@ -37,7 +38,8 @@ PROBE_S = 2.0  # longest wait for an engine's health
 class Run:
     """What the roles share.
 
-    `capacity`: requests per second by mix, as calibrated in this run; `taken`: what its accounts have counted.
+    `capacity`: requests per second by mix, as calibrated in this run; `taken`: what its accounts have counted;
+    `excused`: whom faults under way excuse.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Run:
         self.seed = mission.seed if options.seed is None else options.seed
         self.capacity: dict[str, float] = {}
         self.taken = Taken()
+        self.excused = Excused()
         self.began = time.monotonic()
         self.on_edge: Callable[[], None] | None = None  # a phase begins or ends
         self._on_progress = on_progress
@@ -63,6 +66,7 @@ class Run:
         self._restarts: dict[str, int] = {}  # of an attached fleet's engines, before the mission
         self._base: dict[baseline.Key, records.Ledger] = {}
         self._total = sum(step.seconds for step in steps(self.mission))
+        self.booting: asyncio.Future[FleetStatus] | None = None
         self._loading = self._looked = False
         self._stop = asyncio.Event()
         self._phase = "boot"
@@ -104,7 +108,8 @@ class Run:
         def booted(event: Event) -> None:
             loop.call_soon_threadsafe(self._booted, event)
 
-        status = await asyncio.to_thread(self.fleet.up, booted)
+        self.booting = asyncio.ensure_future(asyncio.to_thread(self.fleet.up, booted))
+        status = await asyncio.shield(self.booting)  # a thread goes on: whoever ends the fleet waits for it
         seconds = time.monotonic() - began
         self._boots(status)
         self.add(records.FleetBoot(**stamp(), seconds=seconds, engines=len(status.wanted)))
@@ -144,12 +149,14 @@ class Run:
         """Run a load; the seconds of `phase` are recorded, each with the tape's `stress` in it."""
 
         def passed(line: LoadSecond) -> None:
-            if line.phase == phase:
+            warming = line.second < 0
+            if line.phase == phase and not warming:
                 for record in second_records(line, stress):
                     self.add(record)
             done = sum(counts.done for counts in line.targets.values())
             is_open = sum(counts.open for counts in line.targets.values())
-            self._tell(line.phase, f"second {line.second}", {"done": done, "connections": is_open}, load=line)
+            told = f"{line.phase}-warm" if warming else line.phase
+            self._tell(told, f"second {line.second}", {"done": done, "connections": is_open}, load=line)
 
         self._loading = True
         try:
@@ -170,11 +177,25 @@ class Run:
 
     async def probe(self, phase: str, timeout_s: float = PROBE_S) -> None:
         """Ask every engine for its health once."""
+        excused = self.excused.now()  # a fault that is over by the time of the answers explains them still
         answers = await asyncio.to_thread(self.fleet.health, timeout_s)
         self.keep(answers, phase, timeout_s)
-        lights = {answer.name: Light(answer.status, answer.response_ms) for answer in answers}
         price = await asyncio.to_thread(self._price) if self._live else None
-        self._tell(phase, "health", {}, engines=lights, price=price)
+        self.show(answers, phase, excused=excused, price=price)
+
+    def show(
+        self,
+        answers: Iterable[EngineHealth],
+        phase: str,
+        text: str = "health",
+        *,
+        excused: frozenset[str] = frozenset(),
+        price: Price | None = None,
+    ) -> None:
+        """Tell whoever listens what engines said of their health; `excused`: beside those whom faults excuse now."""
+        excused |= self.excused.now()
+        lights = {each.name: Light(each.status, each.response_ms, each.name in excused) for each in answers}
+        self._tell(phase, text, {}, engines=lights, price=price)
 
     def _price(self) -> Price | None:
         """The first symbol with quotes of the replay under way; None: there is none yet, or nobody answers."""

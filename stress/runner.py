@@ -2,17 +2,14 @@
 
 Boot, idle health, calibration, then the tape and the load side by side, then drain, account, stop, seal, render,
 verify.  Everything that is measured goes to the history as it happens; nothing in a report comes from memory.
-The first Ctrl-C ends the phase under way, stops the fleet, and seals what was measured as interrupted.
+The first Ctrl-C ends the phase under way, stops the fleet, and seals what was measured as interrupted (stress.ending).
 """
 
 import asyncio
 import contextlib
 import datetime
 import signal
-import threading
-from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Literal
 
 import msgspec
@@ -24,6 +21,7 @@ from reports import records, runs, signature
 from stress import thresholds, witness
 from stress.attached import attached
 from stress.claim import Holder, run_folder
+from stress.ending import Asked, end_fleet, heard
 from stress.finish import finish
 from stress.fleet import MissionFleet
 from stress.guard import Guard
@@ -40,24 +38,21 @@ from stress.roles import carry_out, prepare
 from stress.run import Run
 from stress.running import Beacon, Running, me, utc_now
 
-ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""What ends a mission early: Ctrl-C, a manager's word, a terminal that is gone."""
-
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What came of a run.  `document` is its `nautilus.run/1` JSON."""
+    """What came of a run.  `interrupted`: by which signal; `document`: its `nautilus.run/1` JSON."""
 
     run_id: str
     folder: Path
     verdict: str
     verified: bool
-    interrupted: bool
+    interrupted: signal.Signals | None
     report: Path
     document: dict[str, object]
 
 
 def run(mission: Mission, options: Options, on_progress: Listener) -> Outcome:
-    """Run a mission to its end, or to the first Ctrl-C.
+    """Run a mission to its end, or to the first signal that asks for it; all of them wait until the run is sealed.
 
     Raises:
         AttachRefused, FleetTaken: the fleet to attach to cannot be had.
@@ -66,6 +61,7 @@ def run(mission: Mission, options: Options, on_progress: Listener) -> Outcome:
     """
     key = signature.key_of()
     with (
+        heard() as asked,
         run_folder(options.runs, f"{datetime.datetime.now().astimezone():%Y%m%d_%H%M%S}_{mission.name}") as folder,
         _fleet(mission, options, folder) as fleet,
     ):
@@ -75,19 +71,19 @@ def run(mission: Mission, options: Options, on_progress: Listener) -> Outcome:
             sampler = Sampler(folder, fleet.pids)
             guard = Guard(mission.varied(quick=options.quick, full=options.full), fleet.pids, beacon)
             going = Run(mission, options, folder, fleet, history, guard)
-            ended = asyncio.run(_drive(going, sampler, guard))
+            ended = asyncio.run(_drive(going, sampler, guard, asked))
             history.append(ended)
-        with _undisturbed(going):
-            fleet.keep_logs(folder / "logs")
-            checked = finish(folder, key, plots=options.plots)
-            beacon.close()
+        going.say("close", "sealing and rendering; Ctrl-C waits for it")
+        fleet.keep_logs(folder / "logs")
+        checked = finish(folder, key, plots=options.plots)
+        beacon.close()
     document = msgspec.json.decode((folder / runs.RESULTS).read_bytes(), type=dict[str, object])
     return Outcome(
         run_id=folder.name,
         folder=folder,
         verdict=str(document["verdict"]),
         verified=checked.ok,
-        interrupted=ended.status == "interrupted",
+        interrupted=asked.first if ended.status == "interrupted" else None,
         report=folder / runs.REPORT_MD,
         document=document,
     )
@@ -116,22 +112,6 @@ def _state(mission: Mission, options: Options, folder: Path, fleet: MissionFleet
         fleet=fleet.name,
         attached=fleet.attached,
     )
-
-
-@contextlib.contextmanager
-def _undisturbed(going: Run) -> Iterator[None]:
-    """Ctrl-C waits until the run is sealed: a few seconds, and nothing measured is lost."""
-    going.say("close", "sealing and rendering")
-
-    def again(_number: int, _frame: FrameType | None) -> None:
-        going.say("close", "sealing and rendering; nothing measured is lost")
-
-    former = {number: signal.signal(number, again) for number in ENDS}
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
 
 
 def _begin(history: History, mission: Mission, options: Options, run_id: str) -> None:
@@ -176,53 +156,74 @@ def _begin(history: History, mission: Mission, options: Options, run_id: str) ->
     history.append(host_record())
 
 
-async def _drive(going: Run, sampler: Sampler, guard: Guard) -> records.End:
+class _Helm:
+    """Ends the phases under way, for the operator or for the mission's own abort conditions; once they end, nothing."""
+
+    def __init__(self, going: Run, guard: Guard, asked: Asked) -> None:
+        self._going, self._guard, self._asked = going, guard, asked
+        self._main = asyncio.current_task()
+        self._steering, self._told = True, False
+
+    def signalled(self) -> None:
+        """A signal came."""
+        if self._asked.hurry:
+            self._going.say("stopping", "without grace")
+        elif not self._told:
+            self._told = True
+            self._turn("the fleet stops; what was measured is kept; Ctrl-C again skips the grace")
+
+    def abort(self, held: records.Abort) -> None:
+        """A condition of the mission holds."""
+        self._going.add(held)
+        self._turn(f"aborted: {self._guard.words}")
+
+    def let_go(self) -> None:
+        """From here on the mission ends anyway: nothing may cut that short."""
+        self._steering = False
+        if self._main is not None:
+            self._main.uncancel()
+
+    def _turn(self, words: str) -> None:
+        if self._steering and not self._going.interrupt() and self._main is not None:
+            self._main.cancel()
+        self._going.say("stopping", words)
+
+
+async def _drive(going: Run, sampler: Sampler, guard: Guard, asked: Asked) -> records.End:
     """All phases; whatever ends them, the fleet is stopped."""
-    loop = asyncio.get_running_loop()
-    main = asyncio.current_task()
-    interrupted, hurry = threading.Event(), threading.Event()
-
-    def interrupt() -> None:
-        if interrupted.is_set():
-            hurry.set()
-            going.say("stopping", "without grace")
-            return
-        going.say("stopping", "the fleet stops; what was measured is kept; Ctrl-C again skips the grace")
-        interrupted.set()
-        if not going.interrupt() and main is not None:
-            main.cancel()
-
-    def abort(held: records.Abort) -> None:
-        going.add(held)
-        going.say("stopping", f"aborted: {guard.words}")
-        if not going.interrupt() and main is not None:
-            main.cancel()
-
-    guard.on_abort = abort
-    for number in ENDS:
-        if signal.getsignal(number) is not signal.SIG_IGN or number == signal.SIGINT:  # nohup ignores a hang-up
-            loop.add_signal_handler(number, interrupt)
+    helm = _Helm(going, guard, asked)
+    guard.on_abort = helm.abort
     status: Literal["complete", "interrupted", "failed", "aborted"] = "complete"
     reason, sampling = "", False
-    try:
-        await prepare(going)
-        await going.boot()
-        sampler.start()
-        sampling = True
-        going.on_edge = sampler.edge
-        for phase in going.mission.phases:
-            await carry_out(going, phase)
-        await going.last_look()
-        await witness.testify(going)
-    except asyncio.CancelledError:
-        status, reason = ("aborted", guard.words) if guard.held else ("interrupted", "interrupted by the operator")
-    except NautilusError as error:
-        status, reason = "failed", str(error)
-    finally:
-        if main is not None:
-            main.uncancel()
-        if sampling:
-            sampler.close()
-        going.say("close", "leaving the fleet as it was" if going.fleet.attached else "stopping the fleet")
-        await asyncio.to_thread(going.fleet.down, now=hurry.is_set() or status == "failed")
+    with asked.waking(helm.signalled):
+        try:
+            await asyncio.sleep(0)  # a signal has come before there was a loop: not even begin
+            await prepare(going)
+            await going.boot()
+            sampler.start()
+            sampling = True
+            going.on_edge = sampler.edge
+            for phase in going.mission.phases:
+                await carry_out(going, phase)
+            await going.last_look()
+            await witness.testify(going)
+            await asyncio.sleep(0)  # an abort condition held at the very last
+        except asyncio.CancelledError:
+            status, reason = ("aborted", guard.words) if guard.held else ("interrupted", _by(asked))
+        except NautilusError as error:  # what a signal to the whole group did to others is no failure of theirs
+            status, reason = ("interrupted", _by(asked)) if asked.first else ("failed", str(error))
+        finally:
+            helm.let_go()
+            with contextlib.suppress(asyncio.CancelledError):  # asked for in the step that failed
+                await asyncio.sleep(0)
+            try:
+                if sampling:
+                    sampler.close()
+                going.say("close", "leaving the fleet as it was" if going.fleet.attached else "stopping the fleet")
+            finally:
+                await end_fleet(going.fleet, going.booting, asked, now=status == "failed")
     return records.End(**stamp(), status=status, reason=reason)
+
+
+def _by(asked: Asked) -> str:
+    return f"interrupted by the operator ({asked.first.name if asked.first else 'cancelled'})"

@@ -1,18 +1,18 @@
 """From manifests and tape to a load plan, and from its results to records."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
 from engines.fleet.status import FleetStatus
-from engines.wire.intensity import Intensity, intensity
 from engines.wire.manifest import LoadRequest, Manifest
 from engines.wire.scenario import Scenario
-from engines.wire.session import session_s
 from reports import records
 from stress.history.stamp import stamp
-from stress.load.plan import Check, Request, Target
-from stress.load.result import LoadSecond, PhaseResult
+from stress.load import shapes
+from stress.load.plan import LAG_LOG, SERVICE_LOG, Check, Request, Target
+from stress.load.result import LoadSecond, PhaseResult, Sighting
 
 STEP_S = 0.1
 
@@ -41,6 +41,7 @@ def _request(request: LoadRequest) -> Request:
         method=request.method,
         weight=float(request.weight),
         status=request.status,
+        fields=request.fields,
         check=None
         if check is None
         else Check(check.field, equals=(check.low + check.high) / 2, tolerance=(check.high - check.low) / 2),
@@ -49,11 +50,7 @@ def _request(request: LoadRequest) -> Request:
 
 def stress_curve(scenario: Scenario, step_s: float) -> list[float]:
     """The tape's stress y in each `step_s` of wall time of the measured window."""
-    window = scenario.window
-    curve: Intensity = intensity(scenario)
-    start = session_s(window.start)
-    steps = round(window.wall_s / step_s)
-    return [curve.stress_at(start + (n + 0.5) * step_s * window.speed) for n in range(steps)]
+    return list(shapes.stress_of(scenario, round(scenario.window.wall_s / step_s)))
 
 
 def rate_curve(stress: Sequence[float], r_max: float, floor: float) -> tuple[float, ...]:
@@ -84,7 +81,7 @@ def second_records(line: LoadSecond, stress: Sequence[float] | None) -> list[rec
 
 
 def phase_records(result: PhaseResult, mix: str, connections: int) -> list[records.AnyRecord]:
-    """The records of a finished phase: totals per engine, the generator's own health, connections held."""
+    """The records of a finished phase: totals per engine, the generator's own health, what to look for, connections."""
     made: list[records.AnyRecord] = [
         records.LoadSummary(
             **stamp(),
@@ -98,21 +95,56 @@ def phase_records(result: PhaseResult, mix: str, connections: int) -> list[recor
             unsent=target.counts.unsent,
             seconds=result.seconds,
             hlog=f"latency/{result.name}.{name}.hlog",
+            service_hlog=f"latency/{result.name}.{name}.{SERVICE_LOG}.hlog",
         )
         for name, target in result.targets.items()
     ]
-    if result.lag is not None:
-        made.append(
-            records.Generator(
-                **stamp(),
-                phase=result.name,
-                lag_hlog=f"latency/{result.name}.generator-lag.hlog",
-                lag_p50_ms=result.lag.p50_us / 1e3,
-                lag_p99_ms=result.lag.p99_us / 1e3,
-                lag_max_ms=result.lag.max_us / 1e3,
-                cpu_share=result.cpu_share,
-                stall_max_ms=result.stall_max_us / 1e3,
-            )
-        )
+    made += _generators(result)
+    made += [_exemplar(result.name, "slowest", one) for one in result.slowest[:1]]
+    made += [_exemplar(result.name, "first-failed", one) for one in result.first_failed[:1]]
     made.append(records.Connections(**stamp(), phase=result.name, at_peak=result.open_min, target=connections))
     return made
+
+
+def lag_log(result: PhaseResult, part: int) -> str:
+    """Where in the run folder the lag of one of a phase's processes is."""
+    own = f"-{part}" if len(result.processes) > 1 else ""
+    return f"latency/{result.name}.{LAG_LOG}{own}.hlog"
+
+
+def _generators(result: PhaseResult) -> list[records.Generator]:
+    """How each process fared; nothing of one that sent nothing."""
+    sent = [one for one in result.processes if one.lag is not None]
+    return [
+        records.Generator(
+            **stamp(),
+            phase=result.name,
+            lag_hlog=lag_log(result, one.part),
+            lag_p50_ms=one.lag.p50_us / 1e3,
+            lag_p99_ms=one.lag.p99_us / 1e3,
+            lag_max_ms=one.lag.max_us / 1e3,
+            cpu_share=one.cpu_share,
+            stall_max_ms=one.stall_max_us / 1e3,
+            process=one.part,
+            processes=len(sent),
+            bodies_checked=result.bodies_checked,
+            bodies_unchecked=result.bodies_unchecked,
+        )
+        for one in result.processes
+        if one.lag is not None
+    ]
+
+
+def _exemplar(phase: str, which: Literal["slowest", "first-failed"], one: Sighting) -> records.Exemplar:
+    return records.Exemplar(
+        **stamp(),
+        phase=phase,
+        which=which,
+        request=one.id,
+        engine=one.target,
+        path=one.path,
+        outcome=one.outcome,
+        reason=one.reason,
+        latency_ms=one.latency_us / 1e3,
+        due_ns=one.intended_ns,
+    )

@@ -10,7 +10,7 @@ from string import Template
 import msgspec
 
 from engines.wire import project
-from engines.wire.errors import UsageError
+from engines.wire.errors import UnknownName, UsageError
 from engines.wire.manifest import Manifest
 
 _NAME = re.compile(r"[a-z][a-z0-9]{1,31}")
@@ -28,6 +28,30 @@ PROJECT = """\
 # command = ["python", "-m", "http.server", "--bind", "{host}", "{port}"]
 # port = 9300
 # health = { path = "/" }
+"""
+
+OWN = """\
+name = "$name"
+title = "$title"
+port = $port
+consumes = ["trades"] # topics: `nautilus bus stats`
+publishes = []
+after = ["marketdata"]
+critical = false
+restart = "always"
+boot_s = 20.0
+
+[limits]
+memory_mb = 512
+files = 1024
+"""
+REPLACING = """\
+name = "$name"
+replaces = "$engine" # what is not said here is as in that engine's manifest: port, after, limits and the rest
+title = "$title"
+consumes = ["trades"] # topics: `nautilus bus stats`
+publishes = [] # others take these from the one that is replaced: $publishes
+orders = false # true when it sends orders, which needs `hold` of its Engine
 """
 
 FILES: Mapping[str, str] = {
@@ -48,20 +72,7 @@ if __name__ == "__main__":
     main()
 ''',
     "engine.toml": """\
-name = "$name"
-title = "$title"
-port = $port
-consumes = ["trades"] # topics: `nautilus bus stats`
-publishes = []
-after = ["marketdata"]
-critical = false
-restart = "always"
-boot_s = 20.0
-
-[limits]
-memory_mb = 512
-files = 1024
-
+$manifest
 # What the load generator asks for; `check` is a value that the reply must hold.
 [[load]]
 mix = "health"
@@ -163,7 +174,7 @@ def checks(runtime: Runtime[State]) -> list[Check]:
 
 
 engine = Engine(
-    name="$name",
+    name="$engine",
     initial=State,
     step=step,
     state_type=State,
@@ -215,34 +226,41 @@ def test_batches_do_not_matter() -> None:
 
 def test_the_manifest_names_the_engine() -> None:
     manifest = tomllib.loads(Path(__file__).with_name("engine.toml").read_text("utf-8"))
-    assert manifest["name"] == engine.name
+    assert manifest["$key"] == engine.name
 ''',
 }
 
 
 class Begun(msgspec.Struct, frozen=True, kw_only=True):
-    """The `nautilus.init/1` document: what was written."""
+    """The `nautilus.init/1` document: what was written.  `replaces`: whose place it takes, empty for nobody's."""
 
     schema: str = "nautilus.init/1"
     name: str
     project: str
+    replaces: str
     port: int
     files: tuple[str, ...]
 
 
-def engine(name: str, folder: Path, declared: Sequence[Manifest]) -> Begun:
+def engine(name: str, folder: Path, declared: Sequence[Manifest], replaces: str = "") -> Begun:
     """Write `<folder>/engines/<name>/`, and a `nautilus.toml` where there is none.
 
+    `replaces`: the engine that ships whose place it takes; it is declared under that one's name and port.
+
     Raises:
-        UsageError: the name cannot be a package's, or it is taken; the folder is there.
+        UsageError: the name cannot be a package's, or it is taken; the folder is there; there is no such engine to
+            replace, or its place is taken.
     """
     _check(name, declared)
+    former = _former(replaces, declared) if replaces else None
     home = folder / project.ENGINES / name
     if home.exists():
         raise UsageError(f"{home} is there already.", "", "Choose another name, or remove it.")
     taken = {manifest.port for manifest in declared}
-    port = next(number for number in range(FIRST_PORT, 65_535, 10) if number not in taken)
-    facts = {"name": name, "title": f"{name.capitalize()} Engine", "port": str(port)}
+    port = former.port if former else next(n for n in range(FIRST_PORT, 65_535, 10) if n not in taken)
+    facts = {"name": name, "title": f"{name.capitalize()} Engine", "port": str(port), "engine": replaces or name}
+    facts["publishes"] = ", ".join(former.publishes) or "none" if former else ""
+    facts |= {"key": "replaces" if former else "name", "manifest": _fill(REPLACING if former else OWN, facts)}
     texts = {home / _fill(file, facts): _fill(text, facts) for file, text in FILES.items()}
     settings = folder / project.FILE
     if not settings.exists():
@@ -250,7 +268,18 @@ def engine(name: str, folder: Path, declared: Sequence[Manifest]) -> Begun:
     home.mkdir(parents=True)
     for path, text in texts.items():
         path.write_text(text, "utf-8")
-    return Begun(name=name, project=str(folder), port=port, files=tuple(str(path) for path in texts))
+    return Begun(name=name, project=str(folder), replaces=replaces, port=port, files=tuple(str(path) for path in texts))
+
+
+def _former(name: str, declared: Sequence[Manifest]) -> Manifest:
+    """The engine whose place is to be taken."""
+    ours = {manifest.name: manifest for manifest in declared if manifest.origin or not manifest.package}
+    found = ours.get(name)
+    if found is None or found.foreign:
+        raise UnknownName("engine of ours", name, [each.name for each in ours.values() if not each.foreign])
+    if found.origin:
+        raise UsageError(f"{found.package} takes the place of {name} already.", found.origin, "Change that one.")
+    return found
 
 
 def _fill(text: str, facts: Mapping[str, str]) -> str:

@@ -15,8 +15,7 @@ import msgspec
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 
-from engines.wire import clock
-from engines.wire.clock import Reading
+from engines.kit.wallclock import WallClock
 from engines.wire.errors import UsageError
 
 DrillKind = Literal["clock-step", "disk-full", "memory", "busy-loop"]
@@ -70,18 +69,16 @@ def resident() -> int:
 
 
 class Drills:
-    """What is in force in this process.  `limit_mb`: the engine's memory limit; `rss`: bytes it has now."""
+    """What is in force in this process.
 
-    def __init__(self, limit_mb: int, rss: Callable[[], int] = resident) -> None:
+    `limit_mb`: the engine's memory limit; `wall`: its wall clock; `rss`: bytes it has now.
+    """
+
+    def __init__(self, limit_mb: int, wall: WallClock, rss: Callable[[], int] = resident) -> None:
         self._limit = limit_mb * _MB
+        self._wall = wall
         self._rss = rss
         self._force: dict[DrillKind, _Force] = {}
-
-    def reading(self) -> Reading:
-        """The clocks as this engine sees them."""
-        now = clock.read()
-        force = self._live("clock-step")
-        return now if force is None else now._replace(wall=now.wall + force.request.amount)
 
     def write(self) -> None:
         """Called before the store writes.
@@ -107,6 +104,8 @@ class Drills:
         if request.kind == "memory":
             force.held = bytearray(round(request.amount) * _MB)
             force.held[:: os.sysconf("SC_PAGE_SIZE")] = b"\1" * -(-len(force.held) // os.sysconf("SC_PAGE_SIZE"))
+        elif request.kind == "clock-step":
+            self._wall.step(request.amount)
         elif request.kind == "busy-loop":
             force.task = asyncio.get_running_loop().create_task(_stall(force))
         self._force[request.kind] = force
@@ -122,6 +121,8 @@ class Drills:
             force.ending.cancel()
         if force.task is not None:
             force.task.cancel()
+        if kind == "clock-step":
+            self._wall.step(0)
         force.held = None
 
     def in_force(self) -> list[DrillState]:
@@ -148,7 +149,7 @@ class Drills:
         request = force.request
         seen = force.seen
         if request.kind == "clock-step":
-            seen = round(self.reading().wall - clock.read().wall, 3)
+            seen = round((self._wall.ns() - time.time_ns()) / 1e9, 3)
         elif request.kind == "memory":
             seen = len(force.held or b"") / _MB
         return DrillState(request.kind, request.amount, max(0.0, force.until - time.monotonic()), seen)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from engines.kit.drill import Drills
+from engines.kit.wallclock import WallClock
 from engines.wire.bus import Bus
 from engines.wire.manifest import Manifest
 from engines.wire.settings import Settings
@@ -44,6 +45,7 @@ class Runtime(Generic[S]):
     mono_ns: Callable[[], int] = time.monotonic_ns
     started_ns: int = field(default_factory=time.monotonic_ns)
     command: Callable[[str], Awaitable[None]] | None = None  # one of the engine's `commands`; returns once committed
+    wall: WallClock = field(default_factory=WallClock)  # what wall times are taken from
     drills: Drills | None = None  # of a fleet that was started for them
 
     @property

@@ -31,6 +31,7 @@ from engines.kit.runtime import Runtime
 from engines.kit.service import Front, application
 from engines.kit.trim import trim_until
 from engines.kit.vitals import Vitals
+from engines.kit.wallclock import WallClock
 from engines.wire import manifest as manifests
 from engines.wire.bus import Bus
 from engines.wire.errors import Fenced, NautilusError, SettingsError
@@ -120,7 +121,7 @@ class _Process(Generic[S]):
         unit = build(self.engine, self.manifest.consumes, main, time.monotonic_ns)
         workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="worker")
         runtime = Runtime(self.manifest, self.settings, main, market, unit, workers, self.stop, self.halted)
-        runtime.drills = self._drills(unit)
+        runtime.drills = self._drills(unit, runtime.wall)
         vitals = Vitals(self.engine, unit, runtime, VERSION)
         vitals.beat(EngineState.STARTING)
         consumer = self._consumer(unit, main, market)
@@ -156,11 +157,15 @@ class _Process(Generic[S]):
         vitals.beat(EngineState.STOPPED)
         return self.code
 
-    def _drills(self, unit: LiveUnit[S]) -> Drills | None:
-        """Where the fleet was started for them: drills, to which a unit with a store listens before it writes."""
+    def _drills(self, unit: LiveUnit[S], wall: WallClock) -> Drills | None:
+        """Where the fleet was started for them: drills, to which a unit with a store listens before it writes, and the
+        log's dates to the clock.
+        """
         if not self.settings.drills:
             return None
-        drills = Drills(self.manifest.limits.memory_mb)
+        drills = Drills(self.manifest.limits.memory_mb, wall)
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(wall.date)
         if isinstance(unit, Storing):
             unit.store.before_write = drills.write
         return drills

@@ -2,10 +2,13 @@
 
 The front answers `GET /health` from bytes that a task renews each second, counts requests, and guards mutating routes:
 they need the fleet token and a Host that is this server's (loopback is no authentication: any web page can post to it).
-Where others than this machine can reach it, all but `/health` and `/ready` need the token.
+Where others than this machine can reach it, all but `/health` and `/ready` need the token.  What failed or
+took long is logged by the id that its caller gave it.
 """
 
 import hmac
+import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -38,6 +41,12 @@ TOKEN_HEADER = b"x-nautilus-token"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _OPEN = frozenset({"/health", "/ready"})
 _MAX_BODY = 1 << 20
+_REQUEST_ID = b"x-request-id"
+_ERRORS = 500  # and above
+_SLOW_S = 1.0
+_LINES = 20  # logged a second at most
+
+log = logging.getLogger("nautilus")
 
 
 class Front:
@@ -49,6 +58,7 @@ class Front:
         self._token = token.encode()
         self._hosts = frozenset(host.encode() for host in hosts)
         self.requests: Counter[int] = Counter()
+        self._second, self._told = 0, 0  # and how many lines were logged in it
         self.alive: Callable[[], None] = lambda: None  # told of every request
         self._start, self._body = _events(200, b"")
         self.renew(b'{"status":"starting"}')
@@ -72,18 +82,38 @@ class Front:
                     await send(event)
                 return
 
-            async def counted(event: Message) -> None:
-                if event["type"] == "http.response.start":
-                    self.requests[event["status"]] += 1
-                await send(event)
-
-            await self._app(scope, receive, counted)
+            await self._answer(scope, receive, send)
             return
         if self._exposed and scope["type"] == ScopeType.WEBSOCKET and not self._allowed(scope):
             refusal: WebSocketCloseEvent = {"type": "websocket.close", "code": 1008, "reason": "Send the fleet token."}
             await send(refusal)
             return
         await self._app(scope, receive, send)
+
+    async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        """Have the application answer; count it, and tell of what failed or took long."""
+        began, status = time.monotonic(), 0
+
+        async def counted(event: Message) -> None:
+            nonlocal status
+            if event["type"] == "http.response.start":
+                status = event["status"]
+                self.requests[status] += 1
+            await send(event)
+
+        await self._app(scope, receive, counted)
+        took_s = time.monotonic() - began
+        if status >= _ERRORS or took_s > _SLOW_S:
+            self._tell(scope, status, took_s)
+
+    def _tell(self, scope: HTTPScope, status: int, took_s: float) -> None:
+        """Log one request, unless this second has lines enough."""
+        second = int(time.monotonic())
+        self._second, self._told = second, self._told + 1 if second == self._second else 1
+        if self._told <= _LINES:
+            named = next((value for name, value in scope["headers"] if name == _REQUEST_ID), b"-").decode("latin-1")
+            path = scope["raw_path"].decode("latin-1")
+            log.warning("request %s: %s %s ended with %d after %.3f s", named, scope["method"], path, status, took_s)
 
     def _open(self, scope: HTTPScope) -> bool:
         """Whether a request needs no token: one that changes nothing, on this machine or of no secret."""

@@ -13,7 +13,6 @@ from engines.kit.consumer import Consumer
 from engines.kit.engine import Engine, LiveUnit
 from engines.kit.runtime import Runtime
 from engines.kit.service import Front, Metrics
-from engines.wire import clock
 from engines.wire.beat import Beats, Pulse
 from engines.wire.bus import Bus
 from engines.wire.errors import BusError
@@ -48,7 +47,7 @@ class Vitals(Generic[S]):
         self._failing = False
         self._checks: tuple[Check, ...] = ()
         self._joined = False  # both buses answered once
-        self._clock = ClockCheck(settings.state, clock.read if runtime.drills is None else runtime.drills.reading)
+        self._clock = ClockCheck(settings.state, runtime.wall.read)
         self.warm_s: float | None = None  # what the engine's own warming took
         self.lost = False  # the supervisor is gone
         self._metrics: Metrics | None = None

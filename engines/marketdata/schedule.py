@@ -15,7 +15,6 @@ from engines.marketdata.day import Day, Event
 from engines.wire.session import NS
 
 SegmentName = Literal["before", "window", "after"]
-SEGMENTS: tuple[SegmentName, ...] = ("before", "window", "after")
 Times = npt.NDArray[np.int64]
 Cut = tuple[int, int]  # rows [start, end)
 Cuts = tuple[Cut, Cut, Cut, Cut, Cut]

@@ -126,6 +126,7 @@ def build(player: Player, desk: FeedDesk) -> Engine[Venue]:
     """The engine around a player and a desk of feeds, which publish one at a time."""
 
     def sources(runtime: Runtime[Venue]) -> Sequence[Source]:
+        desk.keep_time(runtime.wall.ns)
         return [
             lambda: player.run(runtime),
             lambda: desk.run(lambda: player.publisher, runtime.compute, runtime.stop),

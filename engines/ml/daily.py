@@ -45,21 +45,31 @@ def digest() -> str:
 
 
 class Models:
-    """Both models; the boosted trees are read once they have been trained."""
+    """Both models; the boosted trees are read once they have been trained, and again when their file has changed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._artefact: shelf.Artefact | None = None
+        self._mark: tuple[int, ...] = ()
 
     def artefact(self) -> shelf.Artefact | None:
-        """The boosted trees; None before they have been trained."""
-        if self._artefact is None:
+        """The boosted trees; None before they have been trained.
+
+        Raises:
+            DataError: their file is damaged.
+        """
+        mark = shelf.mark(self.folder, digest())
+        if mark != self._mark:
             self._artefact = shelf.load(self.folder, digest())
+            self._mark = mark
         return self._artefact
 
     def cards(self) -> list[Card]:
-        """The card of every model that is there."""
-        artefact = self.artefact()
+        """The card of every model that is there; of a damaged one health speaks."""
+        try:
+            artefact = self.artefact()
+        except DataError:
+            artefact = None
         return [trained_ridge()[1]] + ([artefact.card] if artefact is not None else [])
 
     def predict(self, model: Name, symbol: str, day: dt.date | None) -> Forecast:
@@ -68,7 +78,7 @@ class Models:
         Raises:
             UnknownName: no such model.
             bundle.UnknownSymbol: no such symbol.
-            DataError: no features on that day, or the model is not trained yet.
+            DataError: no features on that day, or the model is not trained yet or damaged.
         """
         samples = dataset.samples_of(symbol)
         row = samples.day.size - 1 if day is None else dataset.row_of(samples, day)

@@ -18,7 +18,6 @@ from engines.wire import bundle
 Floats = npt.NDArray[np.float64]
 FEATURES = ("return_1", "return_5", "return_20", "range_1", "volume_20", "volatility_trend")
 LONG, SHORT = 60, 20  # days of the volatilities
-HORIZON = 1  # trading days
 
 
 @dataclass(frozen=True, eq=False)

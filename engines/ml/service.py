@@ -15,11 +15,13 @@ from litestar.params import FromQuery
 
 from engines.kit.engine import Engine, Source
 from engines.kit.runtime import Runtime
+from engines.ml import shelf
 from engines.ml.card import Card
 from engines.ml.config import CONFIG
 from engines.ml.daily import Forecast, Models, Name, digest, trained_ridge
 from engines.ml.dataset import FEATURES, row_of, samples_of
 from engines.ml.model import MODEL, LiveCard, State, live_cards, step
+from engines.wire.errors import DataError
 from engines.wire.health import Check
 
 log = logging.getLogger(__name__)
@@ -67,9 +69,9 @@ def sources(runtime: Runtime[State]) -> Sequence[Source]:
                 await runtime.stop.wait()
             return
         except TimeoutError:
-            models = Models(folder_of(runtime))
-        if models.artefact() is None:
-            await train_apart(models.folder)
+            folder = folder_of(runtime)
+        if _trees(folder).status == "fail" or shelf.read(folder, digest()) is None:
+            await train_apart(folder)
 
     return [training]
 
@@ -93,14 +95,23 @@ async def train_apart(folder: Path) -> bool:
 
 
 def checks(runtime: Runtime[State]) -> list[Check]:
-    """The served ridge forecast of a stored day is the model's."""
+    """The served ridge forecast of a stored day is the model's, and the trees on disk are those that were grown."""
     symbol, day = CONFIG.daily.symbols[0], dt.date(2010, 5, 6)
     found = Models(folder_of(runtime)).predict("ridge", symbol, day).forecast
     samples = samples_of(symbol)
     row = row_of(samples, day)
     expected = samples.volatility[row] * trained_ridge()[0].predict(samples.x[row])
     right = abs(found - float(expected)) < 1e-12
-    return [Check("ridge", "ok" if right else "fail", f"{symbol} after {day}: {found:+.6f}")]
+    ridge = Check("ridge", "ok" if right else "fail", f"{symbol} after {day}: {found:+.6f}")
+    return [ridge, _trees(folder_of(runtime))]
+
+
+def _trees(folder: Path) -> Check:
+    try:
+        found = shelf.read(folder, digest())
+    except DataError as error:
+        return Check("trees", "fail", error.what)
+    return Check("trees", "ok", "not trained yet" if found is None else "as they were grown")
 
 
 def describe(state: State) -> list[str]:

@@ -7,6 +7,7 @@ import msgspec
 
 from engines.ml.card import Card
 from engines.ml.forest import Forest
+from engines.wire.errors import DataError
 
 
 class Artefact(msgspec.Struct, frozen=True):
@@ -36,14 +37,43 @@ def save(folder: Path, artefact: Artefact) -> Path:
     return path
 
 
-def load(folder: Path, digest: str) -> Artefact | None:
-    """The artefact of that digest; None where there is none, or what lies there is not what was written."""
+def mark(folder: Path, digest: str) -> tuple[int, ...]:
+    """What changes when the artefact's file does; empty where there is none."""
+    try:
+        facts = path_of(folder, digest).stat()
+    except FileNotFoundError:
+        return ()
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns
+
+
+def read(folder: Path, digest: str) -> bytes | None:
+    """The bytes of the artefact of that digest; None where there is none.
+
+    Raises:
+        DataError: what lies there is not what was written.
+    """
     path = path_of(folder, digest)
     try:
         data, stated = path.read_bytes(), path.with_suffix(".sha256").read_text()
     except FileNotFoundError:
         return None
     if hashlib.sha256(data).hexdigest() != stated:
+        raise DataError(
+            f"{path.name} is refused: its sha256 is not the one that was written beside it.",
+            "The file was damaged.",
+            "Restore it, or restart ml, which trains again.",
+        )
+    return data
+
+
+def load(folder: Path, digest: str) -> Artefact | None:
+    """The artefact of that digest; None where there is none.
+
+    Raises:
+        DataError: what lies there is not what was written.
+    """
+    data = read(folder, digest)
+    if data is None:
         return None
     artefact = msgspec.json.decode(data, type=Artefact)
     return artefact if artefact.digest == digest else None

@@ -45,12 +45,19 @@ class Position(msgspec.Struct):
 
 
 class Account(msgspec.Struct):
-    """`cash` after everything settled, `fees` paid so far, positions by symbol (flat ones with a past included)."""
+    """`cash` after everything settled, `opening`: what it was at first, `fees` paid so far, positions by symbol (flat
+    ones with a past included).
+    """
 
     cash: int = CONFIG.cash
     opening: int = CONFIG.cash
     fees: int = 0
     positions: dict[str, Position] = {}
+
+    def fund(self, cash: int) -> None:
+        """Have begun with `cash`; what was bought and sold since stays as it is."""
+        self.cash += cash - self.opening
+        self.opening = cash
 
     def fill(self, fill: Fill) -> None:
         """Book one fill: position, realised gain, cash, fee.

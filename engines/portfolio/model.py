@@ -1,6 +1,6 @@
 """Portfolio's step: fills and marks in, positions out.  Deterministic; times come from the messages.
 
-Positions are told after every fill, at a session's open, and on marks at most once per market second.
+Positions are told after every fill and funding, at a session's open, and on marks at most once per market second.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from engines.portfolio.account import Account
-from engines.wire.messages import Body, Envelope, Fill, Session, Trades
+from engines.wire.messages import Body, Envelope, Fill, Funding, Session, Trades
 from engines.wire.session import NS
 from engines.wire.ticks import TRADE
 from engines.wire.trace import replay_of
@@ -47,6 +47,9 @@ def step(state: State, envelope: Envelope) -> tuple[State, Sequence[Body]]:
         return state, _on_trades(state, body)
     if isinstance(body, Fill):
         return state, _on_fill(state, body, header.ts_event)
+    if isinstance(body, Funding):
+        state.account.fund(body.cash)
+        return state, _report(state, header.ts_event)
     if isinstance(body, Session) and body.event == "open":
         state.session = body.date
         return state, _report(state, header.ts_event)

@@ -20,7 +20,10 @@ from engines.wire.health import HealthRule
 from engines.wire.messages import TOPICS
 
 ROOT = Path(__file__).resolve().parent.parent
-_NATIVE = ("name", "package", "consumes", "publishes", "preload", "orders", "stale_s", "replaces", "origin")
+_NATIVE = (
+    "name", "package", "consumes", "publishes", "preload", "orders", "stale_s", "alerts", "denials", "replaces",
+    "origin",
+)  # fmt: skip
 _FOREIGN = ("command", "cwd", "env", "pass_env", "health", "stop", "package")
 NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
@@ -54,8 +57,14 @@ class FieldCheck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     high: float
 
 
+Kind = Literal["number", "string", "boolean", "array", "object", "null"]
+
+
 class LoadRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One request of a load profile.  `weight` is its share within the engine's mix."""
+    """One request of a load profile.  `weight` is its share within the engine's mix.
+
+    `fields`: what the JSON of its reply has, dotted path and kind.
+    """
 
     mix: Literal["health", "compute"]
     path: str
@@ -64,6 +73,7 @@ class LoadRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body: dict[str, Any] | None = None
     status: int = 200
     check: FieldCheck | None = None
+    fields: dict[str, Kind] = {}
 
 
 class StopRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,6 +89,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     `boot_budget_s`: a boot that takes longer is told loudly; `boot_s`: one that takes longer has failed.
     `orders`: it may have open orders, so it is halted and drained before it is stopped, and restarted by an operator
     only without open ones.  `stale_s`: seconds without a tick that an open session allows before it is degraded.
+    `alerts` and `denials`: the kinds of its alerts, the codes with which it refuses orders, as missions name them.
     `replaces`: the engine of ours whose place it takes, in a project's folder; its own `Engine` must have that name.
     With a `command` it is foreign: that command is run in `cwd`, with `env` and the variables named in `pass_env`
     (of the supervisor's environment and of `engines.wire.settings`) and no others but the usual few.  The words
@@ -98,6 +109,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     boot_budget_s: float = 5.0
     orders: bool = False
     stale_s: float = 30.0
+    alerts: tuple[str, ...] = ()
+    denials: tuple[str, ...] = ()
     limits: Limits = Limits()
     load: tuple[LoadRequest, ...] = ()
     command: tuple[str, ...] = ()

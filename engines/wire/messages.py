@@ -395,6 +395,13 @@ class PositionRow(msgspec.Struct, frozen=True, array_like=True):
     multiplier: int
 
 
+class Funding(Body, frozen=True):
+    """The account began its session with `cash` (1/10,000; below 0: borrowed).  The last one of a session counts."""
+
+    TOPIC: ClassVar[str] = "funding"
+    cash: int
+
+
 class Positions(Body, frozen=True):
     """All holdings after a fill or a mark.  Money of 1/10,000."""
 
@@ -458,11 +465,11 @@ class Fleet(Body, frozen=True):
 MARKET: tuple[type[Body], ...] = (Session, Trades, Quotes, Levels, Depths, Busts)
 MAIN: tuple[type[Body], ...] = (
     Features, Bars, Vpin, Predictions, Signal, Factors, Performance, Order, Cancel, Replace, Accepted, Denied,
-    CancelRequested, ReplaceRequested, ReplaceRejected, Replaced, Rejected, Cancelled, Filled, Fill, Positions,
-    Margin, RiskAlert, Halt, Fleet,
+    CancelRequested, ReplaceRequested, ReplaceRejected, Replaced, Rejected, Cancelled, Filled, Fill, Funding,
+    Positions, Margin, RiskAlert, Halt, Fleet,
 )  # fmt: skip
 KEPT = frozenset(
-    {"orders", "order-events", "fills", "halts", "risk-alerts", "sessions", "busts"}
+    {"orders", "order-events", "fills", "funding", "halts", "risk-alerts", "sessions", "busts"}
 )  # never trimmed while a session lasts
 
 

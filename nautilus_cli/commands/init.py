@@ -15,6 +15,9 @@ Into = Annotated[
     Path | None,
     typer.Option("--into", file_okay=False, metavar="DIR", help="That folder, not the project's or the current one."),
 ]
+Replaces = Annotated[
+    str, typer.Option("--replaces", metavar="ENGINE", help="Take the place of this engine, under its name and port.")
+]
 
 
 class BegunMission(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +31,7 @@ class BegunMission(msgspec.Struct, frozen=True, kw_only=True):
 @app.command()
 def engine(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Small letters and digits: it becomes a package.")],
+    replaces: Replaces = "",
     into: Into = None,
     as_json: flags.Json = False,
     quiet: flags.Quiet = False,
@@ -39,12 +43,13 @@ def engine(
     console = Console(as_json, quiet)
     folder = (into or project.find() or Path.cwd()).absolute()
     known = manifest.discover(project_of=folder) if (folder / project.FILE).is_file() else manifest.discover()
-    begun = scaffold.engine(name, folder, known)
+    begun = scaffold.engine(name, folder, known, replaces)
     if as_json:
         console.document(begun)
     else:
         console.show(*begun.files)
-    console.say(f"Next: python -m pytest {begun.project}/{project.ENGINES}/{name}, then: nautilus up {name}")
+    tests = f"{begun.project}/{project.ENGINES}/{name}"
+    console.say(f"Next: python -m pytest {tests}, then: nautilus up {replaces or name}")
 
 
 @app.command()

@@ -1,6 +1,5 @@
 """`nautilus up`."""
 
-import signal
 import time
 from typing import Annotated
 
@@ -13,7 +12,7 @@ from engines.wire.errors import NautilusError
 from engines.wire.settings import DEFAULT_FLEET
 from nautilus_cli import flags, views
 from nautilus_cli.console import Console
-from nautilus_cli.exits import ExitCode
+from nautilus_cli.exits import ExitCode, of_signal
 from nautilus_cli.interrupts import speaking
 from nautilus_cli.start_view import Follower, explanation, warmed
 from nautilus_cli.table import Tone
@@ -134,6 +133,6 @@ def _foreground(console: Console, spec: FleetSpec) -> ExitCode:
         number = api.foreground(spec, hear)
     if fatal is not None:
         raise NautilusError("The fleet could not start.", fatal.detail, f"nautilus logs {fatal.name}")
-    if told or number == signal.SIGINT:
-        return ExitCode.INTERRUPTED
-    return ExitCode.TERMINATED if number else ExitCode.OK
+    if number:
+        return of_signal(number)
+    return ExitCode.INTERRUPTED if told else ExitCode.OK

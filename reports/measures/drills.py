@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from reports.figures import Figure, in_history
 from reports.history import History
-from reports.records import KillSwitch, ReverseStep, ReverseStress, StartState
+from reports.records import KillSwitch, ReverseStep, ReverseStress, StartAccount, StartState
 
 MARGIN_TOLERANCE = 0.05
 
@@ -16,6 +16,8 @@ def measure(history: History) -> Iterator[Figure]:
         missed = sum(not reached(state) for state in states)
         words = "items of the states that replays were to begin with and did not"
         yield Figure("start.missed", missed, "items", words, (in_history("start_state", states),))
+    for account in history.of(StartAccount):
+        yield from _account(account)
     for drill in history.of(KillSwitch):
         yield from _kill(drill)
     for searched in history.of(ReverseStress):
@@ -26,6 +28,17 @@ def reached(state: StartState) -> bool:
     """Whether an item is what was wanted."""
     tolerance = MARGIN_TOLERANCE if state.item == "margin_use" else 0.0
     return state.got is not None and abs(state.got - state.wanted) <= tolerance
+
+
+def _account(account: StartAccount) -> Iterator[Figure]:
+    """Money as the engines told it, and the share of the equity that maintenance margin ties up."""
+    prefix, source = f"start.{account.phase}", (in_history("start_account", 1, phase=account.phase),)
+    money = "currency units"
+    yield Figure(f"{prefix}.cash", account.cash, money, "that the account began with", source)
+    yield Figure(f"{prefix}.equity", account.equity, money, "when the starting state had been taken", source)
+    yield Figure(f"{prefix}.maintenance", account.maintenance, money, "margin that its positions needed then", source)
+    use = 100 * account.maintenance / account.equity if account.equity > 0 else None
+    yield Figure(f"{prefix}.use_percent", use, "%", "maintenance margin over equity; a call comes above 100", source)
 
 
 def _kill(drill: KillSwitch) -> Iterator[Figure]:

@@ -131,17 +131,30 @@ def _stressed_rate(phase: str, loads: Loads) -> Figure:
 
 def _generator(phase: str, records: list[Generator], logs: Logs) -> Iterator[Figure]:
     record = records[-1] if records else None
+    own = [*{item.process: item for item in records}.values()]
     source = in_history("generator", records, phase=phase)
-    lag = merge(logs.get(record.lag_hlog, ()), record.hlog_unit) if record is not None else None
-    evidence = (source, Evidence(record.lag_hlog)) if record is not None and record.lag_hlog in logs else (source,)
-    how = "lag of the actual behind the intended send time, from its HDR log"
-    yield Figure(f"generator.{phase}.lag_p50_ms", lag.p50_ms if lag else None, "ms", how, evidence)
-    yield Figure(f"generator.{phase}.lag_p99_ms", lag.p99_ms if lag else None, "ms", how, evidence)
-    yield Figure(f"generator.{phase}.lag_max_ms", lag.max_ms if lag else None, "ms", how, evidence)
-    share = 100.0 * record.cpu_share if record is not None else None
+    parts = [merge(logs.get(item.lag_hlog, ()), item.hlog_unit) for item in own]
+    lags = [lag for lag in parts if lag is not None]
+    whole = record is not None and len(lags) == len(own) == record.processes
+    evidence = (source, *(Evidence(item.lag_hlog) for item in own if item.lag_hlog in logs))
+    how = "lag of the actual behind the intended send time, of the process that was latest, from its HDR log"
+    for field in ("p50_ms", "p99_ms", "max_ms"):
+        worst = max(getattr(lag, field) for lag in lags) if whole else None
+        yield Figure(f"generator.{phase}.lag_{field}", worst, "ms", how, evidence)
+    share = known((100.0 * item.cpu_share for item in own), sum)
     yield Figure(f"generator.{phase}.cpu_percent", share, "%", "processor time of the generator", (source,))
-    stall = record.stall_max_ms if record is not None else None
+    stall = known((item.stall_max_ms for item in own), max)
     yield Figure(f"generator.{phase}.stall_max_ms", stall, "ms", "longest stall of its event loop", (source,))
+    processes = record.processes if record is not None else None
+    yield Figure(f"generator.{phase}.processes", processes, "processes", "that drove the load", (source,))
+    told = record is not None and record.bodies_checked is not None
+    words = "replies whose body was checked, or equal to one that was"
+    for field, how in (
+        ("bodies_checked", words),
+        ("bodies_unchecked", "of those to be checked, replies that were not"),
+    ):
+        if told:
+            yield Figure(f"generator.{phase}.{field}", getattr(record, field), "replies", how, (source,))
 
 
 def _connections(phase: str, records: list[Connections]) -> Figure:

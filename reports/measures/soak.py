@@ -58,9 +58,9 @@ def measure(history: History, logs: Logs) -> Iterator[Figure]:
 
 
 def sen(hours: Sequence[float], values: Sequence[float]) -> Slope | None:
-    """The slope of values over time; None with fewer than two samples."""
+    """The slope of values over time; None with fewer than two samples, or with two of the same time."""
     count = len(values)
-    if count < 2:
+    if count < 2 or len(set(hours)) < count:
         return None
     first, second = np.triu_indices(count, 1)
     at, of = np.asarray(hours), np.asarray(values)

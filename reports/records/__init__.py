@@ -25,7 +25,7 @@ from reports.records.base import (
 from reports.records.bus import Hop, Ledger
 from reports.records.busbench import BusMode, BusPeer
 from reports.records.data import Source
-from reports.records.drills import KillSwitch, ReverseStep, ReverseStress, StartState
+from reports.records.drills import KillSwitch, ReverseStep, ReverseStress, StartAccount, StartState
 from reports.records.faults import Fault, Recovery
 from reports.records.fleet import Boot, Check, FleetBoot, FleetEvent, Health, Memory
 from reports.records.hardware import Accelerated, Device, Fact, Inventory, KernelTiming, Route
@@ -33,6 +33,7 @@ from reports.records.invariants import Denial, Invariant
 from reports.records.load import (
     Calibration,
     Connections,
+    Exemplar,
     Generator,
     InFlight,
     Load,
@@ -69,6 +70,7 @@ __all__ = [
     "Device",
     "End",
     "EngineStatus",
+    "Exemplar",
     "Expect",
     "Fact",
     "Fault",
@@ -106,6 +108,7 @@ __all__ = [
     "Soak",
     "SoakSample",
     "Source",
+    "StartAccount",
     "StartState",
     "Stress",
     "Tape",
@@ -122,9 +125,9 @@ AnyRecord = (
     Run | Host | Phase | Boot | FleetBoot | Health | Calibration | Load | LoadSummary | Generator | Connections
     | Ledger | Hop | Tape | Level | Halt | Alert | Observer | FleetEvent | Fault | Recovery | Memory | Unavailable | End
     | Source | InFlight | SearchStep | Backtests | BacktestResult
-    | LoadTargets | Abort | StartState | KillSwitch | ReverseStep | ReverseStress | Testimony | Toxicity
+    | LoadTargets | Abort | StartState | StartAccount | KillSwitch | ReverseStep | ReverseStress | Testimony | Toxicity
     | Inventory | Device | KernelTiming | Route | Accelerated | BusMode | BusPeer | Soak | SoakSample
-    | Invariant | Denial
+    | Invariant | Denial | Exemplar
 )  # fmt: skip
 
 _decoder: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)

@@ -27,8 +27,8 @@ class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A named part of a record."""
 
 
-class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag=_snake):
-    """The common head of every record."""
+class Record(Struct, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag=_snake):
+    """The common head of every record.  Records are trees, so the garbage collector need not look at millions."""
 
     at: str
     mono_ns: int

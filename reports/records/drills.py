@@ -12,6 +12,17 @@ class StartState(Record, frozen=True, kw_only=True):
     got: float | None
 
 
+class StartAccount(Record, frozen=True, kw_only=True):
+    """The account when its starting state had been taken, currency units: the ``cash`` that it began with, its
+    ``equity``, and the ``maintenance`` margin that its positions need.
+    """
+
+    phase: str
+    cash: float
+    equity: float
+    maintenance: Amount
+
+
 class KillSwitch(Record, frozen=True, kw_only=True):
     """The kill switch was thrown at ``ordered_ns`` (CLOCK_MONOTONIC) and watched for ``watched_s``.
 

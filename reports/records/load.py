@@ -1,10 +1,15 @@
 """Records of load: calibration, seconds, summaries, the generator itself, searches."""
 
+from typing import Literal
+
 from reports.records.base import Amount, Count, HlogUnit, Record, Stress
 
 
 class Calibration(Record, frozen=True, kw_only=True):
-    """Closed-loop capacity of this host, fleet and mix; the open model's peak is ``share`` of it."""
+    """Closed-loop capacity of this host, fleet and mix; the open model's peak is ``share`` of it.
+
+    processes: of the generator.
+    """
 
     mix: str
     share: Amount
@@ -13,6 +18,7 @@ class Calibration(Record, frozen=True, kw_only=True):
     rate_rps: Amount
     errors: Count
     r_max_rps: Amount
+    processes: Count = 1
 
 
 class Load(Record, frozen=True, kw_only=True):
@@ -33,7 +39,10 @@ class Load(Record, frozen=True, kw_only=True):
 
 
 class LoadSummary(Record, frozen=True, kw_only=True):
-    """One engine's load over a whole phase; scheduled = done + failed + unsent = the count in ``hlog``."""
+    """One engine's load over a whole phase; scheduled = done + failed + unsent = the count in ``hlog``.
+
+    service_hlog: times from the sending to the whole reply, of the ``sent`` requests; empty where they were not kept.
+    """
 
     phase: str
     engine: str
@@ -46,10 +55,15 @@ class LoadSummary(Record, frozen=True, kw_only=True):
     seconds: Amount
     hlog: str
     hlog_unit: HlogUnit = "us"
+    service_hlog: str = ""
 
 
 class Generator(Record, frozen=True, kw_only=True):
-    """The load generator's own health in a phase: lag is actual minus intended send time."""
+    """The health of one of the load generator's ``processes`` in a phase: lag is actual minus intended send time.
+
+    bodies_checked: replies of the whole phase whose body was checked, or equal to one that was; bodies_unchecked: those
+    that could not be.
+    """
 
     phase: str
     lag_hlog: str
@@ -59,6 +73,27 @@ class Generator(Record, frozen=True, kw_only=True):
     lag_max_ms: Amount
     cpu_share: Amount
     stall_max_ms: Amount
+    process: Count = 0
+    processes: Count = 1
+    bodies_checked: Count | None = None
+    bodies_unchecked: Count | None = None
+
+
+class Exemplar(Record, frozen=True, kw_only=True):
+    """One request of a phase to look for in an engine's log: the slowest, or the first that failed.
+
+    request: the id that it carried, empty when it carried none of ours.  due_ns: when it was due, CLOCK_MONOTONIC.
+    """
+
+    phase: str
+    which: Literal["slowest", "first-failed"]
+    request: str
+    engine: str
+    path: str
+    outcome: str
+    reason: str = ""
+    latency_ms: Amount
+    due_ns: int
 
 
 class Connections(Record, frozen=True, kw_only=True):
@@ -89,7 +124,8 @@ class SearchStep(Record, frozen=True, kw_only=True):
 
     void: the generator's lag was over max(5 ms, a tenth of the p99), or other processes than the mission's took more
     than a quarter of a core (``foreign_cores``), so that it proves nothing; ok: not void, no error
-    and a p99 below ``limit_ms``.  All requests are in ``hlogs``, the generator's lag is in ``lag_hlog``.
+    and a p99 below ``limit_ms``.  All requests are in ``hlogs``, the generator's lag is in ``lag_hlog``, of
+    that of its ``processes`` which was latest.
     """
 
     phase: str
@@ -108,3 +144,4 @@ class SearchStep(Record, frozen=True, kw_only=True):
     hlogs: list[str]
     lag_hlog: str
     hlog_unit: HlogUnit = "us"
+    processes: Count = 1

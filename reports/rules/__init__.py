@@ -12,6 +12,7 @@ from reports.rules import (
     invariants,
     load,
     market,
+    shedding,
     soak,
     testimony,
 )
@@ -20,6 +21,7 @@ from reports.rules.rule import Rule
 RULES: dict[str, Rule] = {
     **fleet.RULES,
     **load.RULES,
+    **shedding.RULES,
     **bus.RULES,
     **market.RULES,
     **invariants.RULES,

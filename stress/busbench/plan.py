@@ -60,7 +60,6 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     messages: dict[str, int]
     ticks: int
     began_ns: int
-    ended_ns: int
     lag_p99_ms: float | None
     stalls: int
     cpu_s: float

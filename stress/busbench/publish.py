@@ -56,7 +56,6 @@ class Publisher:
             messages=dict(self._sent),
             ticks=number * plan.rows if plan.work == "ticks" else 0,
             began_ns=began,
-            ended_ns=self._mono_ns(),
             lag_p99_ms=lag,
             stalls=self._stalls,
             cpu_s=time.process_time() - cpu,

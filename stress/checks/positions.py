@@ -3,14 +3,15 @@
 Position = opening + signed fills + corporate actions.  Cash over all accounts (house and fees included) changes by
 zero, in integer cents.  Change of equity = realised + change of unrealised - fees.
 
-An account opens a replay flat, and no message tells of a corporate action.  Portfolio tells positions after every fill
-and on marks; all sums here are integers of 1/10,000, which is finer than cents.
+An account opens a replay flat, with the cash that a funding says or one that no message tells, and no message tells of
+a corporate action.  Portfolio tells positions after every fill and funding and on marks; all sums here are integers of
+1/10,000, which is finer than cents.
 """
 
 from collections import Counter
 from collections.abc import Iterator
 
-from engines.wire.messages import Envelope, Fill, Positions
+from engines.wire.messages import Envelope, Fill, Funding, Positions
 from stress.checks.evidence import Evidence, in_replay
 from stress.checks.violation import Clause, NotJudged, Violation, broken
 
@@ -48,8 +49,10 @@ def check_positions(evidence: Evidence) -> tuple[Violation, ...]:
 def check_cash(evidence: Evidence) -> tuple[Violation, ...]:
     """The account's cash changes by what its fills paid: with the other side's it changes by zero.
 
-    A future settles its gains (its multiplier exceeds 1), all else is paid in full; fees leave the account.
+    A future settles its gains (its multiplier exceeds 1), all else is paid in full; fees leave the account.  Once it is
+    funded, these begin with the funding's cash.
     """
+    funded = _funded(evidence)
     found, judged = [], 0
     for number in _replays(evidence):
         base: int | None = None
@@ -59,15 +62,18 @@ def check_cash(evidence: Evidence) -> tuple[Violation, ...]:
             futures = sum(row.realised for row in body.rows if row.multiplier > 1)
             paid = sum(f.side * f.quantity * f.price * f.multiplier for _, f in fills if f.multiplier == 1)
             opening = body.cash + paid - futures + sum(fill.fee for _, fill in fills)
-            base = opening if base is None else base
+            base = funded.get(message.header.cause, opening if base is None else base)
             judged += 1
             if opening != base:
                 words = f"{opening - base} of 1/10,000 appeared in it"
                 found.append(broken(3, "cash", words, *[m for m, _ in fills[-1:]], message))
                 base = opening
+        unbooked = _unbooked(evidence, number, "funding")
+        if unbooked is not None and not evidence.trimmed("positions"):
+            found.append(broken(3, "cash", "its last funding is in no positions", unbooked))
     if not judged:
         raise NotJudged("no positions were told behind a known fill")
-    return evidence.concluded(found, "fills")
+    return evidence.concluded(found, "fills", "funding")
 
 
 def check_all_accounts(evidence: Evidence) -> tuple[Violation, ...]:
@@ -88,12 +94,14 @@ def check_fees(evidence: Evidence) -> tuple[Violation, ...]:
 
 
 def check_equity(evidence: Evidence) -> tuple[Violation, ...]:
-    """Change of equity = realised + change of unrealised - fees."""
+    """Change of equity = realised + change of unrealised - fees; a funding says what it changes from."""
+    funded = _funded(evidence)
     found = []
     for number in _replays(evidence):
         base, before = None, None
         for message, body, _ in _told(evidence, number):
             opening = body.equity - sum(row.realised + row.unrealised for row in body.rows) + body.fees
+            base = funded.get(message.header.cause, base)
             if base is not None and before is not None and opening != base:
                 words = f"it changed by {opening - base} of 1/10,000 more than gains less fees"
                 found.append(broken(3, "equity", words, before, message))
@@ -124,11 +132,16 @@ def _told(evidence: Evidence, number: int) -> Iterator[Told]:
         yield message, message.body, None if upto is None else fills[:upto]
 
 
-def _unbooked(evidence: Evidence, number: int) -> Envelope | None:
-    """The last fill, when no positions name it as their cause."""
-    fills = in_replay(evidence.of("fills"), number)
+def _funded(evidence: Evidence) -> dict[str, int]:
+    """The opening cash that each funding says, by the funding's id."""
+    return {message.id: body.cash for message, body in evidence.bodies("funding", Funding)}
+
+
+def _unbooked(evidence: Evidence, number: int, topic: str = "fills") -> Envelope | None:
+    """The last message of a topic, when no positions name it as their cause."""
+    told = in_replay(evidence.of(topic), number)
     causes = {message.header.cause for message in evidence.of("positions")}
-    return fills[-1] if fills and fills[-1].id not in causes else None
+    return told[-1] if told and told[-1].id not in causes else None
 
 
 CLAUSES = (

@@ -122,7 +122,7 @@ class Proxy:
 
     async def close(self) -> None:
         """Let what is held arrive, then end every connection."""
-        held = self.shape.mode in ("stall", "latency") and bool(self.links)
+        held = self.shape.mode in ("stall", "latency", "bandwidth") and bool(self.links)
         self.treat(Shape(), None)
         await asyncio.sleep(_DRAIN_S if held else 0)
         for link in self.links:

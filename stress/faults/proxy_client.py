@@ -6,8 +6,10 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import hiredis
 import msgspec
 
+from engines.fleet.resp import Address
 from engines.wire.errors import NautilusError
 from stress.faults.proxy import Facts, Order
 from stress.faults.proxy_shape import Shape
@@ -17,6 +19,8 @@ _ANSWERS = (b"+", b"-")
 _ASK_S = 2.0
 FLOOD = 4 << 20  # more than two sockets' buffers hold
 _RESETS_S = 20.0
+_PIECE = 1024
+_ECHO_S = 10.0
 
 
 class ProxyGone(NautilusError):
@@ -99,6 +103,29 @@ def swallowed(link: socket.socket, limit_s: float) -> int:
         while sent < FLOOD:
             sent += link.send(b"\0" * 65_536)
     return sent
+
+
+def throughput(link: socket.socket, address: Address, size: int) -> float | None:
+    """Bytes a second of an echo of `size` bytes, there and back at once; None: not all of it came."""
+    user = (address.username,) if address.username else ()
+    link.settimeout(_ECHO_S)
+    try:
+        if address.password:
+            link.sendall(hiredis.pack_command(("AUTH", *user, address.password)))
+            link.recv(_PIECE)
+        piece = b"\0" * min(size, _PIECE)
+        packed = hiredis.pack_command((b"ECHO", piece))  # type: ignore[arg-type] # its stub allows one part only
+        asked = packed * -(-size // len(piece))
+        came, began = 0, time.monotonic()
+        link.sendall(asked)
+        while came < size:
+            more = len(link.recv(65_536))
+            if not more:
+                return None
+            came += more
+    except OSError:
+        return None
+    return came / (time.monotonic() - began)
 
 
 def broken(control: str, limit_s: float = _RESETS_S) -> Seen:

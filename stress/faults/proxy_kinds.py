@@ -1,4 +1,4 @@
-"""Faults of the connections to a bus: latency, stall, reset, half-open, partition, through a proxy in between.
+"""Faults of the connections to a bus, through a proxy: latency, bandwidth, stall, reset, half-open, partition.
 
 At one of the fleet's own buses (Unix sockets) the proxy takes the place of the server's socket for the fault's time,
 and the server is told to hang up on everyone, so that all connect again, now through the proxy.  The supervisor and
@@ -13,6 +13,7 @@ What is seen: a probe through the proxy suffers what it should while a PING past
 the victims have come to it.
 """
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,7 @@ import msgspec
 
 from engines.fleet import process
 from engines.fleet.process import Identity
+from engines.fleet.resp import Address
 from engines.wire.errors import NautilusError, UsageError
 from stress.faults import bus_server, keeper, proxy_client
 from stress.faults.fault import BUSES, Done, Fault, Undo, Value, identity_of
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 
 _TEXTS = ("bus", "control")
 _SILENCE_S = 0.5
+_ECHO_S = 0.4  # of a limited connection's time
+_MARGIN = 1.1  # between what may be carried and what a probe measures
 _MET_S = 10.0  # an engine whose commit is cut claims again after a pause, or a time-out
 
 
@@ -64,7 +68,7 @@ class Proxied(NamedTuple):
         shape = shape_of(self.name, fault.parameters)
         bus = bus_server.declared(fleet.home, fleet.name, bus_server.bus_of(fault.target, fault.parameters))
         if bus.external:
-            return _tell(fault, shape, journal)
+            return _tell(fault, shape, bus.address, journal)
         place = survey(bus.address.path)
         spec = Spec(
             listen=str(place.via),
@@ -85,7 +89,7 @@ class Proxied(NamedTuple):
         insert(place)
         with bus_server.connect(bus, str(place.real)) as link:
             link.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-        return Done(at, *_proof(shape, str(place.control)), undo)
+        return Done(at, *_proof(shape, str(place.control), bus.address), undo)
 
     def heal(self, undo: Undo, journal: UndoJournal) -> Done:
         """Give the server its place back and end the proxy; or have the standing one carry everything again."""
@@ -113,7 +117,7 @@ def _victims(target: str, pids: Mapping[str, int]) -> Victims:
     return Victims(names=(target,), pids=(pids[target],))
 
 
-def _tell(fault: Fault, shape: Shape, journal: UndoJournal) -> Done:
+def _tell(fault: Fault, shape: Shape, address: Address, journal: UndoJournal) -> Done:
     """A standing proxy's shape."""
     if "control" not in fault.parameters:
         why = "Nothing can be put in front of a server at a URL."
@@ -124,7 +128,7 @@ def _tell(fault: Fault, shape: Shape, journal: UndoJournal) -> Done:
     journal.begin(undo)
     at = time.monotonic_ns()
     proxy_client.ask(control, Order(do="shape", shape=shape))
-    return Done(at, *_proof(shape, control), undo)
+    return Done(at, *_proof(shape, control, address), undo)
 
 
 def _untell(undo: Undo, journal: UndoJournal) -> Done:
@@ -152,11 +156,12 @@ def _healed(place: Place, proxy: Identity) -> tuple[bool, str]:
     return True, f"process {pid} listens at {place.public} and answers PING"
 
 
-def _proof(shape: Shape, control: str) -> tuple[bool, str]:
-    """What a probe sees, what a PING past the proxy sees, and whether anyone came."""
+def _proof(shape: Shape, control: str, address: Address) -> tuple[bool, str]:
+    """What a probe sees, what a PING past the proxy sees, and whether anyone came.  `address`: how to log in."""
     try:
         came = until(lambda: proxy_client.ask(control, Order(do="facts")).met > 0, _MET_S)
-        suffers, seen = _suffering(shape, control)
+        limited = shape.mode == "bandwidth"
+        suffers, seen = _limited(shape, control, address) if limited else _suffering(shape, control)
         facts = proxy_client.ask(control, Order(do="facts"))
         past = proxy_client.direct(facts.upstream, _SILENCE_S)
     except (NautilusError, OSError) as error:
@@ -164,6 +169,21 @@ def _proof(shape: Shape, control: str) -> tuple[bool, str]:
     whom = f"{facts.met} connections of {len(facts.pids)} processes" if facts.pids else f"{facts.met} connections"
     beside = f"past it PING took {past.took_s * 1e3:.1f} ms" if past.whole else "past it PING is not answered either"
     return suffers and past.whole and came, f"{seen}; {beside}; {whom} came to the proxy"
+
+
+def _limited(shape: Shape, control: str, address: Address) -> tuple[bool, str]:
+    """Whether an echo comes through the proxy no faster than it may, and past it faster."""
+    limit = shape.bytes_per_s
+    size = round(limit * _ECHO_S)
+    with proxy_client.probe(control) as link:
+        through = proxy_client.throughput(link, address, size)
+    upstream = proxy_client.ask(control, Order(do="facts")).upstream
+    with contextlib.closing(proxy_client.connect(upstream, _SILENCE_S)) as link:
+        past = proxy_client.throughput(link, address, size)
+    if through is None or past is None:
+        return False, f"an echo of {size} bytes did not come back {'through' if through is None else 'past'} the proxy"
+    words = f"an echo of {size} bytes took its way at {through:.0f} bytes/s through the proxy, at {past:.0f} past it"
+    return through <= limit * _MARGIN < past, words
 
 
 def _suffering(shape: Shape, control: str) -> tuple[bool, str]:

@@ -9,9 +9,8 @@ import struct
 import time
 from typing import cast
 
-from stress.faults.proxy_shape import Dues, Shape, chance, cut
+from stress.faults.proxy_shape import Dues, Shape, chance, cut, pieces, room
 
-_HELD = 4 << 20  # bytes on their way in one direction; beyond, the sender is not read
 _LEAVE_S = 0.005  # for the first half of a reply to leave before the reset
 _LINGER = struct.pack("ii", 1, 0)  # SO_LINGER: a TCP connection ends with a reset instead of a farewell
 
@@ -69,7 +68,7 @@ class Way:
         self.link, self.source, self.target = link, source, target
         self.held = 0
         self.over = False  # the source has ended: the target ends once it has all
-        self._dues = dues
+        self.dues = dues
         self._waiting: collections.deque[tuple[float, bytes]] = collections.deque()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -77,26 +76,27 @@ class Way:
         """Bytes of the source.  Those of a half-open connection go nowhere."""
         if self.link.shape.mode == "half-open":
             return
-        self._waiting.append((self._dues.due(self.link.shape, time.monotonic()), data))
+        shape, now = self.link.shape, time.monotonic()
+        self._waiting.extend((self.dues.due(shape, now, len(piece)), piece) for piece in pieces(shape, data))
         self.held += len(data)
-        if self.held >= _HELD:
+        if self.held >= room(shape):
             self.source.listen(False)
         self.give()
 
     def give(self) -> None:
         """Send what is due, in order."""
-        mode = self.link.shape.mode
+        mode, most = self.link.shape.mode, room(self.link.shape)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         while self._waiting and self.link.joined and mode not in ("stall", "half-open"):
             due, data = self._waiting[0]
             left_s = due - time.monotonic()  # the loop's own clock counts whole milliseconds
-            if mode == "latency" and left_s > 0:
+            if mode in ("latency", "bandwidth") and left_s > 0:
                 self._timer = self.link.loop.call_later(math.ceil(left_s * 1000) / 1000, self.give)
                 return
             self._waiting.popleft()
-            full = self.held >= _HELD
+            full = self.held >= most
             self.held -= len(data)
             if self.link.breaks and self is self.link.down:
                 self._send(data[: cut(len(data))])
@@ -104,7 +104,7 @@ class Way:
                 self.link.loop.call_later(_LEAVE_S, self.link.cut)
                 return
             self._send(data)
-            if full and self.held < _HELD:
+            if full and self.held < most:
                 self.source.listen(True)
         if self.over and not self._waiting and self.target.transport is not None:
             self.target.transport.close()
@@ -170,6 +170,7 @@ class Link:
         if shape.mode == "reset":
             self._timer = self.loop.call_later(self._chance.expovariate(1000 / shape.mean_ms), self._break)
         for way in (self.up, self.down):
+            way.dues.forget()
             way.source.listen(shape.mode != "stall")
             way.give()
 

@@ -16,6 +16,7 @@ from typing import Self
 
 from engines.wire.errors import NautilusError
 from reports.records import HISTORY, AnyRecord, encode
+from stress.orphans import END_S
 
 FAREWELL = b"\n"  # an empty line: the parent ends on purpose
 _PIPE_BYTES = 1 << 20
@@ -49,7 +50,9 @@ class History:
         _widen(pipe)
         command = [sys.executable, "-m", "stress.history.writer", str(path)]
         root = Path(__file__).resolve().parents[2]
-        writer = subprocess.Popen(command, stdin=source, stderr=subprocess.PIPE, start_new_session=True, cwd=root)
+        writer = subprocess.Popen(  # apart from our group and our standard output, which may have a waiting reader
+            command, stdin=source, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True, cwd=root
+        )
         os.close(source)
         return cls(path, writer, pipe)
 
@@ -90,11 +93,26 @@ class History:
             raise self._gone()
         self._drain_stderr()
 
+    def abandon(self) -> None:
+        """Leave without a farewell, so that the writer ends the fleet, and wait for that.  Raises nothing."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            os.close(self._pipe)
+        with contextlib.suppress(subprocess.TimeoutExpired):  # it goes on; `nautilus stress stop` waits for it
+            self._writer.wait(END_S + _CLOSE_S)
+            self._drain_stderr()
+
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Close; whoever leaves by an error may have left a fleet."""
+        if kind is None:
+            self.close()
+        else:
+            self.abandon()
 
     def _gone(self) -> HistoryError:
         code = self._writer.wait(_CLOSE_S)

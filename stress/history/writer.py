@@ -1,8 +1,9 @@
 """The process that owns ``history.jsonl``: reads JSON lines from its standard input, chains and commits them in groups.
 
 It outlives its parent: on end of input, however the parent ended, it writes what the pipe still holds, syncs and ends.
-An empty line is the parent's farewell.  One that went without it was killed and cannot stop the private fleet beside
-the history, so the writer does that: it is the one process that learns of the death at once, whatever died with it.
+An empty line is the parent's farewell.  One that went without it was killed, or failed in a way that it did not
+foresee, and its private fleet may still run beside the history.  The writer ends that: it is the one process that
+learns of the death at once, whatever died with it.
 Run as ``python -m stress.history.writer PATH``.
 """
 
@@ -73,7 +74,7 @@ def serve(source: int, committer: Committer) -> None:
 
 def main(path: Path) -> int:
     """Create the file (it must not exist) and serve standard input; only the end of input ends it, no signal to all."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
     committer = Committer(descriptor)
@@ -92,7 +93,7 @@ def _end_fleet(folder: Path) -> None:
     os.dup2(said, sys.stderr.fileno())
     if (folder / FLEET).is_dir():
         ended = orphans.end(folder / FLEET)
-        sys.stderr.write(f"The mission's process is gone; ended {len(ended)} processes of its fleet.\n")
+        sys.stderr.write(f"The mission left without a farewell; ended {len(ended)} processes of its fleet.\n")
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

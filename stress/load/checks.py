@@ -18,14 +18,41 @@ _KINDS: dict[type, Kind] = {
 }
 
 
-def as_expected(request: Request, body: bytes) -> bool:
-    """Whether `body` is JSON, has every field that the request names, of its kind, and the checked one its value."""
+def mistake(request: Request, body: bytes) -> str:
+    """What is wrong with a reply's body; empty when it is JSON, has every field that the request names, of its kind,
+    and the checked one its value.
+    """
     try:
         found: Any = msgspec.json.decode(body)
     except msgspec.DecodeError:
-        return False
-    kinds = all(_KINDS.get(type(_at(found, path))) == kind for path, kind in request.fields.items())
-    return kinds and (request.check is None or _equal(_at(found, request.check.field), request.check))
+        return "it is not JSON"
+    for path, kind in request.fields.items():
+        value = _at(found, path)
+        if value is _MISSING:
+            return f"{path} is missing"
+        if _KINDS[type(value)] != kind:
+            return f"{path} is of kind {_KINDS[type(value)]}, not {kind}"
+    if request.check is None:
+        return ""
+    value = _at(found, request.check.field)
+    if value is _MISSING:
+        return f"{request.check.field} is missing"
+    return (
+        ""
+        if _equal(value, request.check)
+        else f"{request.check.field} is {_short(value)}, not {_wanted(request.check)}"
+    )
+
+
+def _short(value: object) -> str:
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _wanted(check: Check) -> str:
+    if not check.tolerance or isinstance(check.equals, bool) or not isinstance(check.equals, int | float):
+        return _short(check.equals)
+    return f"{check.equals - check.tolerance:g} to {check.equals + check.tolerance:g}"
 
 
 def _at(found: Any, path: str) -> object:

@@ -1,7 +1,7 @@
 """What a generator is: the one interface of the epoll and the asyncio implementation."""
 
 import sys
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,15 @@ from numpy.typing import NDArray
 from stress.load.errors import LoadError
 from stress.load.plan import LoadPlan
 from stress.load.tables import Bout, Mix
+
+
+class Sample(NamedTuple):
+    """A reply whose body is to be checked: which arrival it answers, of which request, and whether in the warm-up."""
+
+    arrival: int
+    choice: int
+    warm: bool
+    body: bytes
 
 
 class Generator(Protocol):
@@ -21,7 +30,10 @@ class Generator(Protocol):
 
     @property
     def counts(self) -> NDArray[np.int64]:
-        """Shape (targets, tables.COLUMNS), since the last `drive` began; OPEN is a gauge."""
+        """Shape (2, targets, tables.COLUMNS): of the measured part and of the warm-up, since the last `drive` began.
+
+        OPEN is a gauge.
+        """
 
     def open(self, limit_ns: int) -> int:
         """Open the connections; returns how many are open once all are, or at CLOCK_MONOTONIC `limit_ns`."""
@@ -32,8 +44,14 @@ class Generator(Protocol):
     def stop(self) -> None:
         """Schedule nothing more, now and in later phases."""
 
-    def samples(self) -> list[tuple[int, bytes]]:
-        """Arrival index and body of the sampled replies that came in since the last call."""
+    def samples(self) -> list[Sample]:
+        """The sampled replies that came in since the last call, but for those whose body had passed already."""
+
+    def learn(self, choice: int, body: bytes) -> None:
+        """This reply to this request has passed its check; another that is equal to it need not be handed out."""
+
+    def same(self) -> int:
+        """Sampled replies of this phase that were equal to a body that had passed."""
 
     def unchecked(self) -> int:
         """Sampled replies of this phase that could not be kept for their check."""

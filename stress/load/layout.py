@@ -29,6 +29,7 @@ CONNECTION = np.dtype(
         ("arrival", "i8"),  # being served
         ("written", "i8"),  # bytes of its request
         ("got", "i8"),  # bytes of the reply that were read and kept
+        ("body_at", "i8"),  # of these, how many are its head
         ("left", "i8"),  # bytes of the body, or of the chunk, still to come
         ("since", "i8"),  # start of the attempt to connect
         ("retry", "i8"),  # when to connect again
@@ -49,7 +50,17 @@ TARGET = np.dtype(
     align=True,
 )
 SLOT = np.dtype([("arrival", "i8"), ("length", "i8")])  # a reply set aside for its body check
-SOURCES = ("calls.py", "digits.py", "layout.py", "libc.py", "queues.py", "reactor.py", "replies.py", "tables.py")
+SOURCES = (
+    "bodies.py",
+    "calls.py",
+    "digits.py",
+    "layout.py",
+    "libc.py",
+    "queues.py",
+    "reactor.py",
+    "replies.py",
+    "tables.py",
+)
 FINGERPRINT = zlib.crc32(b"".join(Path(__file__).with_name(name).read_bytes() for name in SOURCES))
 
 LOOP_FIELDS = (
@@ -63,6 +74,7 @@ LOOP_FIELDS = (
     "connecting",
     "open",
     "end",
+    "measured",  # what is due before is warm-up
     "timeout",
     "think",  # -1 in an open phase
     "per_target",  # a next arrival is like the one that it follows
@@ -73,8 +85,10 @@ LOOP_FIELDS = (
     "taken",  # of these, how many were collected
     "sample_every",
     "unchecked",
-    "parts",  # addresses of split replies and of slots
+    "same",  # replies whose body is the one that passed its check last
+    "parts",  # addresses of split replies, of slots and of bodies that passed
     "slots",
+    "passed",
     "part",  # of the schedule's arrivals, this process has every `processes`-th from this one on
     "processes",
     # numba's disk cache knows a compiled function by its own file and its types alone.  A field named after the
@@ -111,8 +125,9 @@ class Tables(NamedTuple):
     requests: NDArray[np.void]  # (requests,)
     wire: NDArray[np.uint8]  # the bytes of all requests
     arrivals: NDArray[np.void]
-    counts: NDArray[np.int64]  # (targets, COLUMNS)
+    counts: NDArray[np.int64]  # (2, targets, COLUMNS): measured, warm-up
     slots: NDArray[np.void]  # (n,) SLOT
+    lengths: NDArray[np.int64]  # (2 * requests,) of bodies that passed; two rows a request, so that one can be written
     words: NDArray[np.int64]  # clock, wait
     events: NDArray[np.int32]
 

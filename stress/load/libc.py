@@ -29,6 +29,7 @@ recv = external("recv", SIZE, INT, POINTER, SIZE, INT)
 close = external("close", INT, INT)
 prctl = external("prctl", INT, INT, SIZE, SIZE, SIZE, SIZE)
 memcpy = external("memcpy", POINTER, POINTER, POINTER, SIZE)
+memcmp = external("memcmp", INT, POINTER, POINTER, SIZE)
 syscall = external("syscall", SIZE, SIZE, SIZE, POINTER, SIZE, POINTER, SIZE, SIZE)
 errno_location = external("__errno_location", types.CPointer(types.int32))  # type: ignore[no-untyped-call]
 

@@ -1,5 +1,6 @@
 """What several processes of one plan report, as if one had: counts added, histograms added bucket by bucket."""
 
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -58,8 +59,7 @@ class Seconds:
             held = [TargetCounts(0, 0, 0, {}, 0, line.targets[target.name].open, 0) for line in gone]
             targets[target.name] = added(counts + held)
         merged = LoadSecond(phase, second, max(line.at_ns for line in lines.values()), targets)
-        warm_s = next(each.warm_s for each in self._plan.phases if each.name == phase)
-        if second + 1 > warm_s:
+        if second >= 0:
             opened = sum(counts.open for counts in targets.values())
             self.open_min[phase] = min(opened, self.open_min.get(phase, opened))
         return merged
@@ -88,14 +88,18 @@ def _merged_phase(found: Sequence[PhaseResult], places: Sequence[Path], folder: 
     def whole(kind: str) -> HdrHistogram:
         return merged_log([place / f"{name}.{kind}.hlog" for place in places], folder / f"{name}.{kind}.hlog")
 
+    processes = tuple(one for each in found for one in each.processes)
+    for one, place in zip(processes, places, strict=True):
+        shutil.copyfile(place / f"{name}.{LAG_LOG}.hlog", folder / f"{name}.{LAG_LOG}-{one.part}.hlog")
     histograms = {target: whole(target) for target in found[0].targets}
+    services = {target: whole(f"{target}.{SERVICE_LOG}") for target in found[0].targets}
     return PhaseResult(
         name=name,
         started_ns=min(each.started_ns for each in found),
         seconds=max(each.seconds for each in found),
         stopped=any(each.stopped for each in found),
         targets={
-            target: _merged_target([each.targets[target] for each in found], histogram)
+            target: _merged_target([each.targets[target] for each in found], histogram, services[target])
             for target, histogram in histograms.items()
         },
         latency=percentiles_of(_sum(histograms.values())),
@@ -106,18 +110,20 @@ def _merged_phase(found: Sequence[PhaseResult], places: Sequence[Path], folder: 
         bodies_checked=sum(each.bodies_checked for each in found),
         bodies_unchecked=sum(each.bodies_unchecked for each in found),
         open_min=open_min,
-        service=percentiles_of(whole(SERVICE_LOG)),
+        service=percentiles_of(_sum(services.values())),
         slowest=_first((one for each in found for one in each.slowest), lambda one: -one.latency_us),
         first_failed=_first((one for each in found for one in each.first_failed), lambda one: one.intended_ns),
+        processes=processes,
     )
 
 
-def _merged_target(parts: Sequence[TargetResult], histogram: HdrHistogram) -> TargetResult:
+def _merged_target(parts: Sequence[TargetResult], latency: HdrHistogram, service: HdrHistogram) -> TargetResult:
     warm = [part.warm for part in parts if part.warm is not None]
     return TargetResult(
         counts=added([part.counts for part in parts]),
-        latency=percentiles_of(histogram),
+        latency=percentiles_of(latency),
         warm=added(warm) if warm else None,
+        service=percentiles_of(service),
     )
 
 

@@ -14,7 +14,7 @@ Scalar = str | int | float | bool | None
 Kind = Literal["number", "string", "boolean", "array", "object", "null"]
 
 TOKEN_BREAKERS = ("\r", "\n", " ")
-LAG_LOG, SERVICE_LOG = "generator-lag", "service-time"  # HDR logs of a phase, beside those of its targets
+LAG_LOG, SERVICE_LOG = "generator-lag", "service-time"  # HDR logs of a phase; of each of its targets
 PHASES_MAX = 100  # two digits in an id
 
 
@@ -108,7 +108,7 @@ class LoadPlan(msgspec.Struct, frozen=True):
     """A whole run of the generator.
 
     seed: of the arrival times and of the choice of requests.  timeout_s: from the intended time.
-    sample_every: one in this many replies to checked requests has its body checked.
+    sample_every: one in this many replies to checked requests has its body checked; 1 is every one.
     connects_per_s: pace of opening connections.  opening_s: longest wait for all of them before the first phase.
     start_ns: CLOCK_MONOTONIC at which the first phase begins at the earliest; 0 as soon as it can.
     processes: generators that share the connections and the schedule, when one core is not enough.  part: which of
@@ -120,7 +120,7 @@ class LoadPlan(msgspec.Struct, frozen=True):
     phases: tuple[Phase, ...]
     seed: int = 1
     timeout_s: float = 5.0
-    sample_every: int = 64
+    sample_every: int = 1
     connects_per_s: float = 2000.0
     opening_s: float = 30.0
     start_ns: int = 0
@@ -208,7 +208,7 @@ def _target_mistakes(target: Target) -> list[str]:
     found = []
     if not target.requests:
         found.append(f"target {target.name} has no request")
-    if target.name in (LAG_LOG, SERVICE_LOG):
+    if target.name.startswith(LAG_LOG) or target.name.endswith(f".{SERVICE_LOG}"):
         found.append(f"target {target.name} has the name of another log")
     if target.connections < 1:
         found.append(f"target {target.name} has no connection")

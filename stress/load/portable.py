@@ -11,6 +11,7 @@ import httptools
 import numpy as np
 from numpy.typing import NDArray
 
+from stress.load.generator import Sample
 from stress.load.ids import of_arrival, of_phase
 from stress.load.plan import LoadPlan
 from stress.load.result import Outcome
@@ -101,13 +102,14 @@ class AsyncioGenerator:
         self._connections = [Connection(self, k) for _, k in turns]
         self._free: list[dict[Connection, None]] = [{} for _ in plan.targets]  # oldest first
         self._waiting: list[deque[int]] = [deque() for _ in plan.targets]
-        self._counts = [[0] * COLUMNS for _ in plan.targets]
+        self._counts = [[[0] * COLUMNS for _ in plan.targets] for _ in range(2)]  # measured, warm-up
         self._connects: set[asyncio.Task[None]] = set()
         self._alive = [0] * len(plan.targets)
         self._target_of = mix.target_of.tolist()
         self._timeout = round(plan.timeout_s * 1e9)
         self._pace = max(1, round(plan.connects_per_s * SWEEP_S))
-        self._samples: deque[tuple[int, bytes]] = deque()
+        self._samples: deque[Sample] = deque()
+        self._passed: dict[int, bytes] = {}  # by request
         self._stopping = False
         self._idle = True  # no arrival has a time yet that the pump could wait for
         none = np.zeros(0, dtype=[("intended", "i8"), ("choice", "u2")])
@@ -115,7 +117,7 @@ class AsyncioGenerator:
 
     @property
     def counts(self) -> NDArray[np.int64]:
-        """A copy, shape (targets, COLUMNS)."""
+        """A copy, shape (2, targets, COLUMNS)."""
         return np.array(self._counts, dtype=np.int64)
 
     def _begin_bout(self, bout: Bout) -> None:
@@ -127,8 +129,8 @@ class AsyncioGenerator:
         self._wire = [of_phase(*pair, bout.number) for pair in zip(self._mix.wire, self._mix.id_at, strict=True)]
         self._settled = [0] * len(self._choice)
         self._outcome = [int(Outcome.PENDING)] * len(self._choice)
-        self._next, self._unsettled, self._stall = 0, 0, 0
-        for row in self._counts:
+        self._next, self._unsettled, self._stall, self._same = 0, 0, 0, 0
+        for row in (row for half in self._counts for row in half):
             row[:OPEN], row[BROKEN] = [0] * OPEN, 0
 
     def open(self, limit_ns: int) -> int:
@@ -142,7 +144,7 @@ class AsyncioGenerator:
         return self._opened()
 
     def _opened(self) -> int:
-        return sum(row[OPEN] for row in self._counts)
+        return sum(row[OPEN] for row in self._counts[0])
 
     def drive(self, bout: Bout) -> None:
         """Send one phase."""
@@ -184,7 +186,7 @@ class AsyncioGenerator:
             self._unsettled += 1
             self._taken[i] = now
             k = self._target_of[self._choice[i]]
-            self._counts[k][SCHEDULED] += 1
+            self._counts[self._warm(i)][k][SCHEDULED] += 1
             if self._free[k]:
                 connection = next(iter(self._free[k]))
                 del self._free[k][connection]
@@ -195,6 +197,9 @@ class AsyncioGenerator:
         if not self._idle:
             self._wake(max(0.0, (self._intended[self._next] - monotonic_ns()) / 1e9))
 
+    def _warm(self, i: int) -> int:
+        return int(self._intended[i] < self._bout.measured)
+
     def _wake(self, delay_s: float) -> None:
         self._idle = False
         self._timer = self._loop.call_later(delay_s, self._pump)
@@ -204,7 +209,7 @@ class AsyncioGenerator:
         connection.arrival, self._sent[i] = i, monotonic_ns()
         if self._mix.requests[choice].has_expectations and i % self._plan.sample_every == 0:
             connection.body = []
-        self._counts[connection.target][SENT] += 1
+        self._counts[self._warm(i)][connection.target][SENT] += 1
         if connection.transport is not None:
             n = i * self._plan.processes + self._plan.part
             connection.transport.write(of_arrival(self._wire[choice], self._mix.id_at[choice], n))
@@ -212,7 +217,7 @@ class AsyncioGenerator:
     def _settle(self, i: int, outcome: Outcome, now: int) -> None:
         self._settled[i] = now
         self._outcome[i] = int(outcome)
-        self._counts[self._target_of[self._choice[i]]][outcome] += 1
+        self._counts[self._warm(i)][self._target_of[self._choice[i]]][outcome] += 1
         self._unsettled -= 1
         bout = self._bout
         if bout.think >= 0 and now + bout.think < bout.end and len(self._intended) < len(self._choice):
@@ -231,7 +236,7 @@ class AsyncioGenerator:
 
     def connected(self, connection: Connection) -> None:
         """A connection is open."""
-        self._counts[connection.target][OPEN] += 1
+        self._counts[0][connection.target][OPEN] += 1
         self._offer(connection)
 
     def complete(self, connection: Connection, *, keep: bool) -> None:
@@ -241,13 +246,20 @@ class AsyncioGenerator:
         status = connection.parser.get_status_code()
         outcome = Outcome.DONE if status == wanted else _unexpected(status)
         if outcome is Outcome.DONE and connection.body is not None:
-            self._samples.append((i, b"".join(connection.body)))
+            self._look_at(i, b"".join(connection.body))
         self._settle(i, outcome, monotonic_ns())
         connection.reset()
         if keep:
             self._offer(connection)
         else:
             self.drop(connection)
+
+    def _look_at(self, i: int, body: bytes) -> None:
+        choice = self._choice[i]
+        if self._passed.get(choice) == body:
+            self._same += 1
+        else:
+            self._samples.append(Sample(i, choice, bool(self._warm(i)), body))
 
     def fail(self, connection: Connection, outcome: Outcome) -> None:
         """The request under way on a connection is lost, and the connection with it."""
@@ -264,8 +276,8 @@ class AsyncioGenerator:
         connection.retry = 0
         self._free[connection.target].pop(connection, None)
         self._alive[connection.target] -= 1
-        self._counts[connection.target][OPEN] -= 1
-        self._counts[connection.target][BROKEN] += 1
+        self._counts[0][connection.target][OPEN] -= 1
+        self._counts[0][connection.target][BROKEN] += 1
 
     def _sweep(self, now: int) -> None:
         """Give up what has run out of time, and connect again at a bounded pace."""
@@ -313,9 +325,17 @@ class AsyncioGenerator:
         """Looked at in every sweep."""
         self._stopping = True
 
-    def samples(self) -> list[tuple[int, bytes]]:
+    def samples(self) -> list[Sample]:
         """Bodies of the sampled replies since the last call."""
         return [self._samples.popleft() for _ in range(len(self._samples))]
+
+    def learn(self, choice: int, body: bytes) -> None:
+        """Keep it."""
+        self._passed[choice] = body
+
+    def same(self) -> int:
+        """Replies of this phase that equalled a body that had passed."""
+        return self._same
 
     def unchecked(self) -> int:
         """Every sampled reply is kept."""

@@ -5,6 +5,7 @@ used next, so that every connection held open also carries requests.
 """
 
 from stress.load import libc
+from stress.load.bodies import look_at, sampled
 from stress.load.calls import clock, errno
 from stress.load.digits import write_number
 from stress.load.layout import (
@@ -43,10 +44,15 @@ from stress.load.tables import BROKEN, OPEN, SCHEDULED, SENT
 
 
 @kernel
+def warming(t: Tables, i: int) -> int:
+    return int(t.arrivals[i].intended < t.loop[0].measured)
+
+
+@kernel
 def settle(t: Tables, i: int, outcome: int, now: int) -> None:
     loop, arrival = t.loop[0], t.arrivals[i]
     arrival.settled, arrival.outcome = now, outcome
-    t.counts[t.requests[arrival.choice].target, outcome] += 1
+    t.counts[warming(t, i), t.requests[arrival.choice].target, outcome] += 1
     loop.unsettled -= 1
     if loop.think >= 0 and now + loop.think < loop.end and loop.total < len(t.arrivals):
         t.arrivals[loop.total].intended = now + loop.think
@@ -108,8 +114,8 @@ def drop(t: Tables, c: int, now: int) -> None:
     loop.sweep_at = now
     loop.open -= 1
     t.targets[conn.target].alive -= 1
-    t.counts[conn.target, OPEN] -= 1
-    t.counts[conn.target, BROKEN] += 1
+    t.counts[0, conn.target, OPEN] -= 1
+    t.counts[0, conn.target, BROKEN] += 1
 
 
 @kernel
@@ -141,7 +147,7 @@ def issue(t: Tables, c: int, i: int, now: int) -> None:
     t.arrivals[i].sent = now
     conn.state, conn.body, conn.closing, conn.partial = BUSY, HEAD, 0, 0
     conn.arrival, conn.written, conn.got = i, 0, 0
-    t.counts[conn.target, SENT] += 1
+    t.counts[warming(t, i), conn.target, SENT] += 1
     push(t, c)
 
 
@@ -167,7 +173,7 @@ def admit(t: Tables, now: int) -> None:
         arrival = t.arrivals[i]
         arrival.taken = clock(t)
         k = t.requests[arrival.choice].target
-        t.counts[k, SCHEDULED] += 1
+        t.counts[warming(t, i), k, SCHEDULED] += 1
         target = t.targets[k]
         if target.first >= 0:
             c = target.first
@@ -181,24 +187,6 @@ def admit(t: Tables, now: int) -> None:
 
 
 @kernel
-def sampled(t: Tables, i: int) -> bool:
-    return bool(t.requests[t.arrivals[i].choice].check != 0 and i % t.loop[0].sample_every == 0)
-
-
-@kernel
-def set_aside(t: Tables, c: int) -> None:
-    """Copy a sampled reply to a slot for its body check, if it is whole and a slot is empty."""
-    loop, conn = t.loop[0], t.conns[c]
-    if conn.partial or loop.put - loop.taken >= len(t.slots):
-        loop.unchecked += 1
-        return
-    s = loop.put % len(t.slots)
-    libc.memcpy(loop.slots + s * ROW, t.row.ctypes.data, conn.got)
-    t.slots[s].arrival, t.slots[s].length = conn.arrival, conn.got
-    loop.put += 1
-
-
-@kernel
 def complete(t: Tables, c: int) -> None:
     """A whole reply is in: settle its arrival and offer the connection again."""
     conn = t.conns[c]
@@ -208,7 +196,7 @@ def complete(t: Tables, c: int) -> None:
     status = conn.status
     if status == request.status:
         if sampled(t, i):
-            set_aside(t, c)
+            look_at(t, c)
         settle(t, i, DONE, now)
     elif 400 <= status < 500:
         settle(t, i, HTTP_4XX, now)
@@ -234,6 +222,7 @@ def digest(t: Tables, c: int, fresh: int) -> bool:
             return False
         if start == INCOMPLETE:
             return True
+        conn.body_at = start
     ended = False
     if conn.body == LENGTH:
         conn.left -= conn.got - start
@@ -308,7 +297,7 @@ def on_event(t: Tables, c: int, flags: int, now: int) -> None:
             return
         loop.connecting -= 1
         loop.open += 1
-        t.counts[conn.target, OPEN] += 1
+        t.counts[0, conn.target, OPEN] += 1
         offer(t, c, now)
         return
     if conn.state == BUSY and conn.written < t.requests[t.arrivals[conn.arrival].choice].length:

@@ -53,7 +53,9 @@ class LoadReady(msgspec.Struct, frozen=True, tag="ready"):
 class LoadSecond(msgspec.Struct, frozen=True, tag="second"):
     """One second of one phase, by the clock: events counted when they happened.
 
-    second: from 0; the last ones cover the drain after the last arrival.  at_ns: CLOCK_MONOTONIC at its end.
+    second: from 0 where what is measured begins; the last ones cover the drain after the last arrival.  Below 0 are
+    those of the warm-up, which hold its counts; what was due in it and ends later is in no second.
+    at_ns: CLOCK_MONOTONIC at its end.
     p50_us, p99_us: from the intended time, of what ended in this second, for the eye; None in a closed phase, where
     nothing ended, and of several processes together.
     """
@@ -87,15 +89,20 @@ class TargetResult(msgspec.Struct, frozen=True):
     """Totals of one target over one phase; latency from the intended time, failures and unsent included.
 
     counts: without the warm-up, but for open and broken.  warm: of the warm-up; None when there was none.
+    service: of what was sent, from its first byte to the reply's last.
     """
 
     counts: TargetCounts
     latency: Percentiles | None
     warm: TargetCounts | None = None
+    service: Percentiles | None = None
 
 
 class Sighting(msgspec.Struct, frozen=True):
-    """One request to look for in a server's log.  id: its correlation header, empty when it carried none of ours."""
+    """One request to look for in a server's log.  id: its correlation header, empty when it carried none of ours.
+
+    reason: what was wrong with the reply's body, where that was what failed.
+    """
 
     id: str
     target: str
@@ -103,6 +110,16 @@ class Sighting(msgspec.Struct, frozen=True):
     outcome: str
     intended_ns: int
     latency_us: int
+    reason: str = ""
+
+
+class ProcessResult(msgspec.Struct, frozen=True):
+    """How one process of the generator fared in a phase.  part: which, from 0; the others as in PhaseResult."""
+
+    part: int
+    lag: Percentiles | None
+    cpu_share: float
+    stall_max_us: int
 
 
 class PhaseResult(msgspec.Struct, frozen=True):
@@ -112,10 +129,10 @@ class PhaseResult(msgspec.Struct, frozen=True):
     lag: how late the generator took up each arrival, whatever the connections did.
     cpu_share: CPU seconds of the generator per second of the phase, all its processes together; cpu_share_max: of the
     busiest of them.  stall_max_us: the longest it kept an event waiting.  bodies_checked: replies whose body was
-    compared.  bodies_unchecked: sampled replies too large, or too many at once, to be compared.  open_min: fewest
-    connections open at the end of any measured second.
+    checked, or equal to one that was.  bodies_unchecked: replies too large, or too many at once, to be checked.
+    open_min: fewest connections open at the end of any measured second.
     service: of what was sent, from its first byte to the reply's last (wrk2's uncorrected figure): without the wait
-    for a connection.  slowest, first_failed: a few requests to look for in the servers' logs.
+    for a connection.  slowest, first_failed: a few requests to look for in the servers' logs.  processes: one, or each.
     """
 
     name: str
@@ -134,6 +151,7 @@ class PhaseResult(msgspec.Struct, frozen=True):
     service: Percentiles | None = None
     slowest: tuple[Sighting, ...] = ()
     first_failed: tuple[Sighting, ...] = ()
+    processes: tuple[ProcessResult, ...] = ()
 
 
 class LoadResult(msgspec.Struct, frozen=True, tag="result"):

@@ -1,5 +1,6 @@
 """One run of a load plan: open, drive each phase, report every second, fold, write."""
 
+import math
 import resource
 import threading
 import time
@@ -11,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stress.load.checks import as_expected
+from stress.load.checks import mistake
 from stress.load.errors import LoadError
 from stress.load.generator import Generator
 from stress.load.plan import LoadPlan, Phase
-from stress.load.result import LoadLine, LoadReady, LoadResult, LoadSecond, Outcome, PhaseResult
-from stress.load.tables import LEAD_NS, OPEN, Bout, Mix, arrivals_of, bout_of
+from stress.load.result import LoadLine, LoadReady, LoadResult, LoadSecond, Outcome, PhaseResult, ProcessResult
+from stress.load.tables import BROKEN, LEAD_NS, OPEN, Bout, Mix, arrivals_of, bout_of
 from stress.load.totals import row_counts, totals
 
 SAMPLES_S = 0.05  # how often sampled replies are checked
@@ -30,11 +31,11 @@ Counts = NDArray[np.int64]
 class Watch:
     """What the watching thread learns while a phase is driven."""
 
-    counted: Counts  # of the seconds already reported
-    bad: Counts  # (targets,) replies counted as done whose body failed its check
+    counted: Counts  # (2, targets, COLUMNS) of the seconds already reported
+    bad: Counts  # (2, targets) replies counted as done whose body failed its check
     checked: int = 0
     open_min: int | None = None
-    second: int = 0
+    second: int = 0  # below 0 in the warm-up
 
 
 Begin = Callable[[Phase, int], int | None]
@@ -64,6 +65,7 @@ class Session:
         self._folder, self._emit, self._begin = folder, emit, begin
         self._thread = ThreadPoolExecutor(1, "generator")
         self._stopped = threading.Event()
+        self._passed: dict[int, bytes] = {}  # by request, the body that passed its check last
 
     def stop(self) -> None:
         """Schedule nothing more; `run` then returns what was measured.  Safe to call from a signal handler."""
@@ -93,11 +95,12 @@ class Session:
             return []
         bout = bout_of(phase, number, arrivals, begin, self._plan)
         counts = self._generator.counts
-        watch = Watch(np.zeros_like(counts), np.zeros(len(counts), dtype=np.int64))
+        watch = Watch(np.zeros_like(counts), np.zeros(counts.shape[:2], dtype=np.int64))
+        watch.second = -math.ceil(phase.warm_s)
         cpu = time.process_time()
         driven = self._thread.submit(self._generator.drive, bout)
         while not driven.done():
-            tick = bout.begin + (watch.second + 1) * SECOND_NS
+            tick = bout.measured + (watch.second + 1) * SECOND_NS
             wait([driven], max(0.001, min(SAMPLES_S, (tick - time.monotonic_ns()) / SECOND_NS)))
             self._check_samples(bout, watch)
             if time.monotonic_ns() >= tick and not driven.done():
@@ -109,21 +112,28 @@ class Session:
 
     def _check_samples(self, bout: Bout, watch: Watch) -> None:
         """Check the bodies set aside; a wrong one turns its arrival from done to failed."""
-        for i, body in self._generator.samples():
-            choice = int(bout.arrivals["choice"][i])
+        for sample in self._generator.samples():
             watch.checked += 1
-            if not as_expected(self._mix.requests[choice], body):
-                watch.bad[self._mix.target_of[choice]] += 1
-                bout.wrong.append(i)
+            if self._passed.get(sample.choice) == sample.body:
+                continue
+            wrong = mistake(self._mix.requests[sample.choice], sample.body)
+            if not wrong:
+                self._passed[sample.choice] = sample.body
+                self._generator.learn(sample.choice, sample.body)
+                continue
+            watch.bad[int(sample.warm), self._mix.target_of[sample.choice]] += 1
+            bout.wrong[sample.arrival] = wrong
 
     def _second(self, phase: Phase, bout: Bout, watch: Watch) -> None:
         """Report what was counted since the last second."""
         now = corrected(self._generator.counts, watch.bad)
-        window = now - watch.counted
-        window[:, OPEN] = now[:, OPEN]
-        watch.counted = now
-        opened = int(now[:, OPEN].sum())
-        if watch.second + 1 > phase.warm_s:
+        which = int(watch.second < 0)
+        window = now[which] - watch.counted[which]
+        window[:, OPEN] = now[0, :, OPEN]
+        window[:, BROKEN] = now[0, :, BROKEN] - watch.counted[0, :, BROKEN]
+        watch.counted[which], watch.counted[0, :, BROKEN] = now[which], now[0, :, BROKEN]
+        opened = int(now[0, :, OPEN].sum())
+        if watch.second >= 0:
             watch.open_min = opened if watch.open_min is None else min(opened, watch.open_min)
         targets = {target.name: row_counts(row) for target, row in zip(self._mix.targets, window, strict=True)}
         at = time.monotonic_ns()
@@ -135,7 +145,9 @@ class Session:
         seconds = max(0.0, (time.monotonic_ns() - begin) / SECOND_NS)  # 0: stopped before it began
         spent = seconds + phase.warm_s
         share = cpu_s / spent if seconds else 0.0
-        found = totals(self._plan, self._mix, bout, watch.counted, self._folder)
+        stall_us = self._generator.stall_ns() // 1000
+        gauges = corrected(self._generator.counts, watch.bad)[0]
+        found = totals(self._plan, self._mix, bout, gauges, self._folder)
         return PhaseResult(
             name=phase.name,
             started_ns=begin,
@@ -147,12 +159,13 @@ class Session:
             lag=found.lag,
             cpu_share=share,
             cpu_share_max=share,
-            stall_max_us=self._generator.stall_ns() // 1000,
-            bodies_checked=watch.checked,
+            stall_max_us=stall_us,
+            bodies_checked=watch.checked + self._generator.same(),
             bodies_unchecked=self._generator.unchecked(),
             open_min=watch.open_min or 0,
             slowest=found.slowest,
             first_failed=found.first_failed,
+            processes=(ProcessResult(self._plan.part, found.lag, share, stall_us),),
         )
 
 
@@ -175,8 +188,8 @@ def ended(bout: Bout, at_ns: int, timeout_s: float) -> tuple[int | None, int | N
 def corrected(counts: Counts, bad: Counts) -> Counts:
     """A copy of the counters with the replies whose body was wrong moved from done to failed."""
     now = counts.copy()
-    now[:, Outcome.DONE] -= bad
-    now[:, Outcome.BAD_BODY] += bad
+    now[..., Outcome.DONE] -= bad
+    now[..., Outcome.BAD_BODY] += bad
     return now
 
 

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from engines.wire.intensity import Intensity, intensity
+from engines.wire.scenario import Scenario
+from engines.wire.session import session_s
 from stress.load.errors import LoadError
 
 STEP_S = 0.1
@@ -47,6 +50,20 @@ def spike(base: float, peak: float, at_s: float, width_s: float, seconds: float,
             _NEXT,
         )
     return steps([(base, at_s), (peak, width_s), (base, after_s)], step_s)
+
+
+def stress_of(scenario: Scenario, cells: int) -> tuple[float, ...]:
+    """The tape's stress y (0 to about 1) in the middle of each of so many equal parts of the measured window."""
+    curve: Intensity = intensity(scenario)
+    start, width = session_s(scenario.window.start), scenario.window.wall_s * scenario.window.speed / cells
+    return tuple(curve.stress_at(start + (n + 0.5) * width) for n in range(cells))
+
+
+def as_stress(scenario: Scenario, peak: float, floor: float, seconds: float, step_s: float = STEP_S) -> Curve:
+    """`peak (floor + (1 - floor) y)`, y the stress of the scenario's measured window, stretched over `seconds`."""
+    _check_rates(peak)
+    y = np.asarray(stress_of(scenario, _cells(seconds, step_s)))
+    return tuple((peak * (floor + (1 - floor) * y)).tolist())
 
 
 def _cells(seconds: float, step_s: float) -> int:

@@ -30,11 +30,20 @@ ARRIVAL = np.dtype(
     align=True,
 )
 REQUEST = np.dtype(
-    [("address", "u8"), ("length", "i8"), ("id_at", "i8"), ("target", "i4"), ("status", "i4"), ("check", "u1")],
+    [
+        ("address", "u8"),
+        ("length", "i8"),
+        ("id_at", "i8"),
+        ("target", "i4"),
+        ("status", "i4"),
+        ("passed", "i4"),  # row of the body that passed its check last, or -1
+        ("check", "u1"),
+    ],
     align=True,
 )
 
-# Columns of the counters, shape (targets, COLUMNS); the first nine are the outcomes.
+# Columns of the counters, shape (2, targets, COLUMNS): of what is measured, and of the warm-up; the first nine are the
+# outcomes.  Connections, open and broken, are counted in the first of the two.
 SCHEDULED, SENT, OPEN, BROKEN, COLUMNS = 9, 10, 11, 12, 13
 
 LEAD_NS = 20_000_000  # from handing a phase to the generator to its first instant
@@ -136,7 +145,7 @@ class Bout:
     scheduled: int  # arrivals[:scheduled] have a time
     per_target: bool = False
     outstanding: int = 0  # at any time, in a closed phase
-    wrong: list[int] = field(default_factory=list)  # arrivals answered with a body that failed its check
+    wrong: dict[int, str] = field(default_factory=dict)  # why, of arrivals whose reply's body failed its check
 
 
 def bout_of(phase: Phase, number: int, arrivals: NDArray[np.void], begin: int, plan: LoadPlan) -> Bout:

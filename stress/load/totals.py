@@ -42,15 +42,16 @@ def totals(plan: LoadPlan, mix: Mix, bout: Bout, gauges: Ints, folder: Path) -> 
     """
     name = plan.phases[bout.number].name
     arrivals = bout.arrivals[: bout.scheduled]
+    late = arrivals["intended"] >= bout.measured
     if bout.per_target:  # no schedule says when the first ones are due: as soon as they can be sent
         first = arrivals[: bout.outstanding]
         first["intended"] = first["taken"]
-    arrivals["outcome"][bout.wrong] = Outcome.BAD_BODY
-    late = arrivals["intended"] >= bout.measured
+    arrivals["outcome"][list(bout.wrong)] = Outcome.BAD_BODY
     measured, warm = arrivals[late], arrivals[~late]
-    second = (measured["intended"] - bout.begin) // SECOND_NS
-    start_epoch_s = time.time() - (time.monotonic_ns() - bout.begin) / SECOND_NS
+    second = (measured["intended"] - bout.measured) // SECOND_NS
+    start_epoch_s = time.time() - (time.monotonic_ns() - bout.measured) / SECOND_NS
     us, lag = _us(measured, "settled", "intended"), _us(measured, "taken", "intended")
+    sent, service = measured["sent"] > 0, _us(measured, "settled", "sent")
     target_of = mix.target_of[measured["choice"]]
     warm_counts = counted(warm, mix) if bout.measured > bout.begin else None
     all_counts = counted(measured, mix)
@@ -60,15 +61,16 @@ def totals(plan: LoadPlan, mix: Mix, bout: Bout, gauges: Ints, folder: Path) -> 
         mine = target_of == k
         write_log(folder / f"{name}.{target.name}.hlog", second[mine], us[mine], start_epoch_s)
         before = None if warm_counts is None else row_counts(warm_counts[k])
-        targets[target.name] = TargetResult(row_counts(all_counts[k]), percentiles(us[mine]), before)
-    sent = measured["sent"] > 0
-    service = _us(measured[sent], "settled", "sent")
+        served = mine & sent
+        write_log(folder / f"{name}.{target.name}.{SERVICE_LOG}.hlog", second[served], service[served], start_epoch_s)
+        targets[target.name] = TargetResult(
+            row_counts(all_counts[k]), percentiles(us[mine]), before, percentiles(service[served])
+        )
     write_log(folder / f"{name}.{LAG_LOG}.hlog", second, lag, start_epoch_s)
-    write_log(folder / f"{name}.{SERVICE_LOG}.hlog", second[sent], service, start_epoch_s)
     return Totals(
         targets=targets,
         latency=percentiles(us),
-        service=percentiles(service),
+        service=percentiles(service[sent]),
         lag=percentiles(lag),
         slowest=_sightings(plan, mix, bout, _slowest(arrivals, late)),
         first_failed=_sightings(plan, mix, bout, _first_failed(arrivals, late)),
@@ -135,6 +137,7 @@ def _sightings(plan: LoadPlan, mix: Mix, bout: Bout, places: Ints) -> tuple[Sigh
                 outcome=Outcome(int(arrival["outcome"])).name.lower(),
                 intended_ns=int(arrival["intended"]),
                 latency_us=int(arrival["settled"] - arrival["intended"]) // 1000,
+                reason=bout.wrong.get(i, ""),
             )
         )
     return tuple(found)

@@ -3,6 +3,7 @@
 from reports import records
 from stress.history.stamp import stamp
 from stress.load.plan import ClosedPhase, LoadPlan
+from stress.load.processes import own_cores, processes_of
 from stress.run import Run
 from stress.specs.calibrate import Calibrate
 from stress.specs.storm import Storm
@@ -18,10 +19,11 @@ async def carry_out(run: Run, spec: Calibrate) -> None:
         warm = ClosedPhase(f"{name}-warm", spec.concurrency, max(1.0, spec.seconds / 4))
         measured = ClosedPhase(name, spec.concurrency, spec.seconds)
         load = LoadPlan(
-            targets(run.manifests(), run.fleet.known(), mix, 20 * spec.concurrency),
+            targets(run.manifests(), run.fleet.known(), mix, spec.connections),
             (warm, measured),
             seed=run.seed,
             timeout_s=spec.timeout_s,
+            processes=processes_of(spec.processes, own_cores()),
         )
         finished = await run.load(load, "", None)
         run.go_on()
@@ -39,6 +41,7 @@ async def carry_out(run: Run, spec: Calibrate) -> None:
                 rate_rps=run.capacity[mix],
                 errors=sum(sum(target.counts.failed.values()) for target in result.targets.values()),
                 r_max_rps=run.capacity[mix] * share,
+                processes=load.processes,
             )
         )
         run.phase(name, "end", measured=False)

@@ -5,6 +5,7 @@ import asyncio
 from reports import records
 from stress.history.stamp import stamp
 from stress.load.plan import ClosedPhase, LoadPlan
+from stress.load.processes import own_cores, processes_of
 from stress.run import Run
 from stress.specs.inflight import InFlight
 from stress.targets import phase_records, targets
@@ -16,12 +17,14 @@ async def carry_out(run: Run, spec: InFlight) -> None:
     """Keep the operations in flight, and record each second of it."""
     name = spec.title
     engines = run.fleet.known().wanted
-    connections = spec.operations + 2 * len(engines)  # shares may differ by one from those of the operations
+    processes = processes_of(spec.processes, own_cores())
+    connections = spec.operations + (1 + processes) * len(engines)  # a process's shares of both may differ by one
     load = LoadPlan(
         targets(run.manifests(), run.fleet.known(), spec.mix, connections),
         (ClosedPhase(name, spec.operations, spec.seconds, per_target=True),),
         seed=run.seed,
         timeout_s=spec.timeout_s,
+        processes=processes,
     )
     run.phase(name, "start", measured=True)
     run.say(name, f"{spec.operations} operations in flight")

@@ -54,6 +54,8 @@ class Injection:
         self._title, self._limit_s, self._keep = title, limit_s, keep
         self._engines = [manifest.name for manifest in run.manifests()]
         self._buses: dict[str, Bus] = {name: run.fleet.bus(name) for name in ("main", "market")}
+        self._doing = "health"
+        self._loop = asyncio.get_running_loop()
         self._watch = Watch(run.fleet.events, run.fleet.health, self._probed, every_s)
 
     async def close(self) -> None:
@@ -84,8 +86,13 @@ class Injection:
             raise several.exceptions[0] from None
 
     async def one(self, fault: Fault, kind: Kind | None = None) -> records.Recovery:
-        """Injection, proof, healing and recovery: all of it recorded but the recovery, which is returned."""
-        self.run.say(self._title, f"{fault.kind} {fault.target}")
+        """Injection, proof, healing and recovery: all of it recorded but the recovery, which is returned.
+
+        The engines that it touches are excused until they are back, or not back in time.
+        """
+        self._doing = f"{fault.kind} {fault.target}"
+        self.run.say(self._title, self._doing)
+        self.run.excused.begin(fault.id, touched(fault.target, self._engines))
         struck = await self._strike(fault, kind or KINDS[fault.kind])
         return await self._recovery(struck)
 
@@ -128,6 +135,7 @@ class Injection:
             healthy = await self._stamp(lambda: self._all_well(engines, since), self._limit_s)
         if healthy is not None:
             regained = await self._caught_up(engines, self._limit_s)
+        self.run.excused.end(fault.id)
         if regained is not None:
             drained = await self._caught_up(self._engines, self._limit_s)
         return records.Recovery(
@@ -239,8 +247,10 @@ class Injection:
         )
 
     def _probed(self, answers: Iterable[EngineHealth]) -> None:
-        if self._keep:
-            self.run.keep(answers, self._title)
+        if self._keep:  # else the phase asks for health itself
+            told = tuple(answers)
+            self.run.keep(told, self._title)
+            self._loop.call_soon_threadsafe(self.run.show, told, self._title, self._doing)
 
 
 async def _whole(function: Callable[[], T]) -> T:

@@ -8,6 +8,7 @@ import msgspec
 from reports import records
 from stress.history.stamp import stamp
 from stress.load.plan import ClosedPhase, LoadPlan, OpenPhase, Phase, Target
+from stress.load.processes import own_cores, processes_of
 from stress.load.shapes import STEP_S
 from stress.run import Run
 from stress.specs.load import Closed, Load
@@ -49,11 +50,17 @@ def plan(spec: Load, chosen: Sequence[Target], capacity: float, seed: int) -> Lo
         warm = OpenPhase(f"{spec.title}-warm", (first,), spec.warm_s, spec.arrivals)
         phases = [warm] if spec.warm_s else []
         phases.append(OpenPhase(spec.title, rate, STEP_S, spec.arrivals))
-    return LoadPlan(tuple(chosen), tuple(phases), seed=seed, timeout_s=spec.timeout_s)
+    return LoadPlan(
+        tuple(chosen),
+        tuple(phases),
+        seed=seed,
+        timeout_s=spec.timeout_s,
+        processes=processes_of(spec.processes, own_cores()),
+    )
 
 
 def _targets(run: Run, spec: Load) -> list[Target]:
-    """The engines that are asked, weighted; each has its share of the connections, and one at least."""
+    """The engines that are asked, weighted; each has its share of the connections, and one a process at least."""
     manifests = [manifest for manifest in run.manifests() if manifest.name in spec.asked()]
     return weighted(targets(manifests, run.fleet.known(), spec.mix, spec.connections), spec)
 
@@ -61,9 +68,10 @@ def _targets(run: Run, spec: Load) -> list[Target]:
 def weighted(found: Sequence[Target], spec: Load) -> list[Target]:
     """The same targets with the phase's weights, connections dealt in proportion to them."""
     weights = [spec.engines.get(target.name, 1.0) for target in found]
-    spare = spec.connections - len(found)
+    least = processes_of(spec.processes, own_cores())
+    spare = spec.connections - least * len(found)
     ideal = [spare * weight / sum(weights) for weight in weights]
-    dealt = [1 + int(share) for share in ideal]
+    dealt = [least + int(share) for share in ideal]
     rest = spec.connections - sum(dealt)
     for place in sorted(range(len(found)), key=lambda n: int(ideal[n]) - ideal[n])[:rest]:
         dealt[place] += 1

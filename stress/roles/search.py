@@ -4,11 +4,12 @@ from reports import records
 from stress import foreign
 from stress.history.stamp import stamp
 from stress.load.plan import LoadPlan, OpenPhase
+from stress.load.processes import own_cores, processes_of
 from stress.load.result import PhaseResult
 from stress.run import Run
 from stress.search import Tried, following
 from stress.specs.search import Search
-from stress.targets import targets
+from stress.targets import lag_log, targets
 
 _CELL_S = 0.1  # of the rate curve
 _LAG_MS, _LAG_SHARE = 5.0, 0.1  # longest lag of the generator: this, or so much of the p99
@@ -37,6 +38,7 @@ async def _step(run: Run, spec: Search, number: int, rate: float) -> records.Sea
         (_constant(f"{name}-warm", rate, spec.warm_s), _constant(name, rate, spec.step_s)),
         seed=run.seed + number,
         timeout_s=spec.timeout_s,
+        processes=processes_of(spec.processes, own_cores()),
     )
     share = foreign.Share(run.fleet.pids().values())
     finished = await run.load(load, "", None)
@@ -54,7 +56,8 @@ def judged(
     """What a step's load says of its rate; nothing without a request in it, or with others on the machine's cores."""
     counts = [target.counts for target in result.targets.values()]
     p99 = result.latency.p99_us / 1e3 if result.latency is not None else 0.0
-    lag = result.lag.p99_us / 1e3 if result.lag is not None else 0.0
+    latest = max(result.processes, key=lambda one: one.lag.p99_us if one.lag is not None else -1, default=None)
+    lag = latest.lag.p99_us / 1e3 if latest is not None and latest.lag is not None else 0.0
     errors = sum(sum(each.failed.values()) + each.unsent for each in counts)
     scheduled = sum(each.scheduled for each in counts)
     busy = foreign_cores is not None and foreign_cores > _FOREIGN_CORES
@@ -75,5 +78,6 @@ def judged(
         void=void,
         foreign_cores=foreign_cores,
         hlogs=[f"latency/{result.name}.{name}.hlog" for name in result.targets],
-        lag_hlog=f"latency/{result.name}.generator-lag.hlog",
+        lag_hlog=lag_log(result, latest.part if latest is not None else 0),
+        processes=max(1, len(result.processes)),
     )

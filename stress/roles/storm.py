@@ -12,7 +12,8 @@ from reports import records
 from stress.faults.fault import Fault
 from stress.faults.overlay import TAPE, Laid
 from stress.history.stamp import stamp
-from stress.load.plan import LoadPlan, OpenPhase
+from stress.load.plan import LoadPlan, OpenPhase, Target
+from stress.load.processes import own_cores, processes_of
 from stress.roles import account, opening
 from stress.roles.account import Account
 from stress.roles.injection import Due, Injection
@@ -31,19 +32,13 @@ async def carry_out(run: Run, spec: Storm) -> None:
     """Replay the day, load its measured window, wait for the rest, account for everything."""
     scenario = spec.tape()
     began = time.monotonic()
-    lead = max(spec.lead_s, _OPENING_S)
+    lead = max(spec.lead_s, _OPENING_S + spec.warm_s)
     window_at = time.monotonic_ns() + int(lead * 1e9)
     request = _request(_told(run, spec, scenario), scenario, run.seed, window_at)
     await asyncio.to_thread(run.fleet.post, "marketdata", "/replay", request)
-    await opening.begin(run, spec.window, scenario, lead - _OPENING_S)
-    rate = rate_curve(stress_curve(scenario, STEP_S), run.capacity[spec.mix] * spec.share, spec.floor)
-    load = LoadPlan(
-        targets(run.manifests(), run.fleet.known(), spec.mix, spec.connections),
-        (OpenPhase(spec.window, rate, STEP_S),),
-        seed=run.seed,
-        timeout_s=spec.timeout_s,
-        start_ns=window_at,
-    )
+    await opening.begin(run, spec.window, scenario, lead - _OPENING_S - spec.warm_s)
+    aims = targets(run.manifests(), run.fleet.known(), spec.mix, spec.connections)
+    load = plan(spec, scenario, aims, run.capacity[spec.mix], run.seed, window_at)
     run.phase(spec.window, "start", measured=True)
     probing = asyncio.create_task(_watch(run, spec.window, window_at))
     faults = asyncio.create_task(_strike(run, spec, scenario, window_at))
@@ -63,6 +58,22 @@ async def carry_out(run: Run, spec: Storm) -> None:
     after = f"{spec.name}-after" if spec.name else "after"
     trace = f"r{status['replay']}/window"
     await account.carry_out(run, Account(after, spec.window, trace, began, spec.drain_s))
+
+
+def plan(
+    spec: Storm, scenario: Scenario, aims: tuple[Target, ...], capacity: float, seed: int, window_at: int
+) -> LoadPlan:
+    """The generator's plan: the rate that follows the tape from `window_at` (CLOCK_MONOTONIC, ns), a warm-up before."""
+    rate = rate_curve(stress_curve(scenario, STEP_S), capacity * spec.share, spec.floor)
+    warm = round(spec.warm_s / STEP_S)
+    return LoadPlan(
+        aims,
+        (OpenPhase(spec.window, rate[:1] * warm + rate, STEP_S, spec.arrivals, round(warm * STEP_S, 9)),),
+        seed=seed,
+        timeout_s=spec.timeout_s,
+        processes=processes_of(spec.processes, own_cores()),
+        start_ns=window_at - round(warm * STEP_S * 1e9),
+    )
 
 
 async def _strike(run: Run, spec: Storm, scenario: Scenario, window_at: int) -> None:

@@ -9,6 +9,8 @@ from msgspec import Meta
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Share = Annotated[float, Meta(gt=0, le=1)]
 Mix = Literal["health", "compute"]
+WarmUp = Annotated[float, Meta(ge=0, le=600)]
+Arrivals = Literal["poisson", "even"]
 
 CLOSE_S, TAIL_S, PAUSE_S = 12.0, 5.0, 3.0
 BOOT_S = 4.0

@@ -1,4 +1,4 @@
-"""A load of its own, without a tape, as data: constant, in a ramp, in steps, with a spike, or closed."""
+"""A load of its own, without a tape, as data: constant, in a ramp, in steps, with a spike, as a scenario, or closed."""
 
 from collections.abc import Iterator
 from typing import Annotated, Literal
@@ -6,11 +6,12 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from engines.wire import manifest as manifests
+from engines.wire import scenario_file
 from engines.wire.errors import UnknownName
 from stress.load import shapes
 from stress.load.errors import LoadError
-from stress.specs.base import CONNECTS_PER_S, PAUSE_S, Mix, Part, PhasePlan, Seconds, Spec
+from stress.specs.base import CONNECTS_PER_S, PAUSE_S, Arrivals, Mix, Part, PhasePlan, Seconds, Share, Spec, WarmUp
+from stress.specs.crew import Processes, able, crew_mistakes, crew_words, few_mistakes
 
 Rate = Annotated[float, Meta(ge=0, le=1_000_000)]
 
@@ -43,6 +44,14 @@ class Spike(Part, frozen=True, kw_only=True, tag_field="kind", tag="spike"):
     width_s: Seconds
 
 
+class Shaped(Part, frozen=True, kw_only=True, tag_field="kind", tag="scenario"):
+    """The stress y of a scenario's measured window over the phase's seconds: `peak (floor + (1 - floor) y)`."""
+
+    scenario: str
+    peak: Annotated[float, Meta(gt=0, le=1_000_000)]
+    floor: Share = 0.2
+
+
 class Closed(Part, frozen=True, kw_only=True, tag_field="kind", tag="closed"):
     """So many requests outstanding: each answer starts the next request after `think_s`."""
 
@@ -50,14 +59,14 @@ class Closed(Part, frozen=True, kw_only=True, tag_field="kind", tag="closed"):
     think_s: Annotated[float, Meta(ge=0, le=600)] = 0.0
 
 
-Shape = Constant | Ramp | Steps | Spike | Closed
+Shape = Constant | Ramp | Steps | Spike | Shaped | Closed
 
 
 class Load(Spec, frozen=True, kw_only=True, tag="load"):
     """Requests of a mix in a shape, for `seconds` after `warm_s` that is discarded.
 
     `unit`: whether the shape's rates are requests per second or shares of the capacity of `mix` that was calibrated.
-    `engines`: which engines are asked, each with its weight; all alike when empty.
+    `engines`: which engines are asked, each with its weight; all alike when empty.  `processes`: of the generator.
     """
 
     MEASURES = ("load", "health")
@@ -65,21 +74,17 @@ class Load(Spec, frozen=True, kw_only=True, tag="load"):
     mix: Mix
     shape: Shape
     seconds: Seconds = 10.0
-    warm_s: Annotated[float, Meta(ge=0, le=600)] = 1.0
+    warm_s: WarmUp = 1.0
     unit: Literal["rps", "share"] = "rps"
-    arrivals: Literal["poisson", "even"] = "poisson"
+    arrivals: Arrivals = "poisson"
     connections: Annotated[int, Meta(ge=1, le=60_000)] = 130
     engines: dict[str, Annotated[float, Meta(gt=0, le=1e6)]] = msgspec.field(default_factory=dict)
     timeout_s: Seconds = 5.0
+    processes: Processes = 1
 
     def asked(self) -> tuple[str, ...]:
         """The engines that get requests."""
-        return tuple(name for name in self.able() if not self.engines or name in self.engines)
-
-    def able(self) -> tuple[str, ...]:
-        """Every engine that has requests of the mix."""
-        found = manifests.discover()
-        return tuple(each.name for each in found if any(request.mix == self.mix for request in each.load))
+        return tuple(name for name in able(self.mix) if not self.engines or name in self.engines)
 
     def curve(self, capacity: float) -> shapes.Curve:
         """Requests per second in cells of `shapes.STEP_S`; none for a closed shape.  Raises LoadError."""
@@ -93,25 +98,39 @@ class Load(Spec, frozen=True, kw_only=True, tag="load"):
                 return shapes.steps([(unit * rate, self.seconds / len(rates)) for rate in rates])
             case Spike(base=base, peak=peak, at_s=at_s, width_s=width_s):
                 return shapes.spike(unit * base, unit * peak, at_s, width_s, self.seconds)
+            case Shaped(scenario=name, peak=peak, floor=floor):
+                return shapes.as_stress(scenario_file.load(name), unit * peak, floor, self.seconds)
             case Closed():
                 return ()
 
     def mistakes(self) -> Iterator[str]:
-        """The engines are there and have a connection each; the shape fits into its seconds."""
+        """The engines are there and have connections; the shape fits into its seconds."""
+        known = able(self.mix)
         for engine in self.engines:
-            if engine not in self.able():
-                yield f"engines: {UnknownName('engine', engine, self.able())}"
-        if self.connections < len(self.asked()):
-            yield f"connections: fewer than the {len(self.asked())} engines that are asked"
-        if isinstance(self.shape, Steps) and not self.shape.rates:
-            yield "shape: steps need a rate at least"
-            return
-        if isinstance(self.shape, Closed):
-            if self.shape.concurrency > self.connections:
-                yield "shape: more requests outstanding than connections"
-            if self.unit == "share":
-                yield "unit: a closed shape has no rate to be a share"
-            return
+            if engine not in known:
+                yield f"engines: {UnknownName('engine', engine, known)}"
+        asked = len(self.asked())
+        if self.connections < asked:
+            yield f"connections: fewer than the {asked} engines that are asked"
+        else:
+            yield from crew_mistakes(self.processes, self.connections, asked)
+        yield from self._shape_mistakes()
+
+    def _shape_mistakes(self) -> Iterator[str]:
+        match self.shape:
+            case Steps(rates=()):
+                yield "shape: steps need a rate at least"
+                return
+            case Shaped(scenario=name) if name not in scenario_file.names():
+                yield f"shape: {UnknownName('scenario', name, scenario_file.names())}"
+                return
+            case Closed(concurrency=concurrency):
+                if concurrency > self.connections:
+                    yield "shape: more requests outstanding than connections"
+                yield from few_mistakes(self.processes, concurrency, "shape")
+                if self.unit == "share":
+                    yield "unit: a closed shape has no rate to be a share"
+                return
         try:
             rates = self.curve(1.0)
         except LoadError as error:
@@ -130,4 +149,5 @@ class Load(Spec, frozen=True, kw_only=True, tag="load"):
             rates = self.curve(1.0)
             kind = str(self.shape.__struct_config__.tag)
             what = f"{kind} of {min(rates):g} to {max(rates):g} {unit}, {self.arrivals} arrivals, {self.mix} of {whom}"
+        what += crew_words(self.processes)
         yield PhasePlan(self.title, what, self.connections / CONNECTS_PER_S + self.warm_s + self.seconds + PAUSE_S)

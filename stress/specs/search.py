@@ -6,6 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from stress.specs.base import Mix, PhasePlan, Seconds, Spec
+from stress.specs.crew import Processes, able, crew_mistakes, crew_words
 
 _OPENING_S = 1.5  # of a step of a search: a generator starts and opens its connections
 
@@ -29,8 +30,14 @@ class Search(Spec, frozen=True, kw_only=True, tag="search"):
     warm_s: Seconds = 1.0
     step_s: Seconds = 4.0
     timeout_s: Seconds = 5.0
+    processes: Processes = 1
+
+    def mistakes(self) -> Iterator[str]:
+        """Every process has a connection to each engine."""
+        yield from crew_mistakes(self.processes, self.connections, len(able(self.mix)))
 
     def plan(self) -> Iterator[PhasePlan]:
         """One step, for as many rates as there may be."""
         words = f"highest rate with a p99 below {self.limit_ms:g} ms, {self.steps} rates at most: {self.mix}"
+        words += crew_words(self.processes)
         yield PhasePlan(self.title, words, self.steps * (self.warm_s + self.step_s + _OPENING_S))

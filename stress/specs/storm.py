@@ -13,7 +13,8 @@ from engines.wire.scenario import Overlay, OverlayKind, Scenario
 from engines.wire.scenario_rules import problems
 from engines.wire.session import session_s, wall_time
 from stress.specs import strike
-from stress.specs.base import TAIL_S, Mix, Part, PhasePlan, Seconds, Share, Spec
+from stress.specs.base import TAIL_S, Arrivals, Mix, Part, PhasePlan, Seconds, Share, Spec, WarmUp
+from stress.specs.crew import Processes, able, crew_mistakes, crew_words
 from stress.specs.strike import Strike
 
 
@@ -38,7 +39,8 @@ class Laid(Part, frozen=True, kw_only=True):
 class Storm(Spec, frozen=True, kw_only=True, tag="storm"):
     """A scenario's tape with the load that follows its stress y: `R_max (floor + (1 - floor) y)`.
 
-    R_max is `share` of the calibrated capacity of `mix`.  `lead_s`: from the replay's start to its measured window;
+    R_max is `share` of the calibrated capacity of `mix`.  `warm_s`: load before the window, at the rate that it begins
+    with, which is discarded.  `lead_s`: from the replay's start to its measured window;
     `window_s` narrows that window around the low, `speed` is that of the market in it (1: real time).  `faults` strike
     while it lasts, each at its `at_s`; `overlays` are laid over the tape; `limit_s` is the longest wait for a step
     of a recovery.
@@ -51,6 +53,9 @@ class Storm(Spec, frozen=True, kw_only=True, tag="storm"):
     connections: Annotated[int, Meta(ge=13, le=60_000)]
     share: Share = 0.7
     floor: Share = 0.2
+    arrivals: Arrivals = "poisson"
+    warm_s: WarmUp = 1.0
+    processes: Processes = 1
     timeout_s: Seconds = 5.0
     lead_s: Seconds = 15.0
     drain_s: Seconds = 30.0
@@ -61,7 +66,8 @@ class Storm(Spec, frozen=True, kw_only=True, tag="storm"):
     limit_s: Seconds = 20.0
 
     def mistakes(self) -> Iterator[str]:
-        """The scenario is one; faults and overlays fit into its window."""
+        """The scenario is one; faults and overlays fit into its window; every process has its connections."""
+        yield from crew_mistakes(self.processes, self.connections, len(able(self.mix)))
         if self.scenario not in scenario_file.names():
             yield f"scenario: {UnknownName('scenario', self.scenario, scenario_file.names())}"
             yield from strike.mistakes(self.faults, scheduled=True, window_s=None)
@@ -107,6 +113,7 @@ class Storm(Spec, frozen=True, kw_only=True, tag="storm"):
         before = f"{self.name}-before" if self.name else "before"
         after = f"{self.name}-after" if self.name else "after"
         hours = f"{window.start:%H:%M:%S}-{window.end:%H:%M:%S} at {window.speed:g}x, {self.connections} connections"
+        hours += crew_words(self.processes)
         yield PhasePlan(before, f"the day until {window.start:%H:%M}, as fast as it is taken", self.lead_s)
         yield PhasePlan(self.window, hours, window.wall_s)
         yield from strike.rows(self.window, self.faults)

@@ -38,6 +38,11 @@ class Strike(Part, frozen=True, kw_only=True):
         return f"{self.kind} {self.target}{lasts}" + (f" ({told})" if told else "")
 
 
+_NOTHING_DRAWN = frozenset(
+    {"bandwidth", "stall", "half-open", "partition"}
+)  # of the proxy's kinds, those without chance
+
+
 def everyone() -> tuple[str, ...]:
     """All that can be harmed."""
     return (*(manifest.name for manifest in manifests.discover()), *BUSES, SUPERVISOR, HOST)
@@ -64,6 +69,8 @@ def mistakes(strikes: Sequence[Strike], *, scheduled: bool, window_s: float | No
         kind = KINDS[strike.kind]
         if strike.target in known:
             yield from (f"{where}: {strike.kind}: {words}" for words in kind.mistakes(strike.target, strike.parameters))
+        if strike.kind in _NOTHING_DRAWN and "seed" in strike.parameters:
+            yield f"{where}.parameters: {strike.kind} draws nothing at random, and so takes no seed"
         if kind.lasting and strike.for_s is None:
             yield f"{where}.for_s is missing: {strike.kind} lasts until it is healed"
         if not kind.lasting and strike.for_s is not None:

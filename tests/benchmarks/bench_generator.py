@@ -1,10 +1,11 @@
 """The load generator against wrk and Locust's FastHttpUser: one core each, one fixed server on another core.
 
     python tests/benchmarks/bench_generator.py [--peers build/bench-peers] [--rounds 5] [--seconds 3]
-        [--only rate fall ids lag hold]
+        [--only rate fall ids bodies lag hold]
 
 rate: the closed model.  fall: what 5,000 connections cost against 100, of ours and of wrk.  ids: what a correlation id
-a request costs.  lag: how late the generator is at 70 % of the rate it has just measured.  hold: 5,000 connections.
+a request costs.  bodies: what checking every reply's body costs, its fields and a value, and the rate against wrk's.
+lag: how late the generator is at 70 % of the rate it has just measured.  hold: 5,000 connections.
 Rounds alternate between the generators, so that a noisy neighbour disturbs all of them; the table shows medians.
 The server parses nothing, so it is cheaper than any of its clients; its CPU per second of load is shown, so that a
 saturated one (1.00) is seen.  Needs Linux, a C compiler and taskset; scripts/bench_peers.sh installs Locust.
@@ -29,12 +30,14 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from stress.load.plan import ClosedPhase, LoadPlan, OpenPhase, Phase, Request, Target
+from stress.load.plan import Check, ClosedPhase, LoadPlan, OpenPhase, Phase, Request, Target
 from stress.load.result import LoadLine, LoadResult, PhaseResult
 
 CONNECTIONS, FEW, MANY = 64, 100, 5000
 CALIBRATED = 0.7  # share of the closed model's rate at which the lag is measured
 CLIENT_CORE, SERVER_CORE = "0", "1"
+PLAIN = Request("/")
+CHECKED = Request("/", fields={"status": "string", "value": "number"}, check=Check("value", 1.5))
 
 SERVER = r"""
 #define _GNU_SOURCE
@@ -128,13 +131,21 @@ def run_plan(
 
 
 def run_ours(
-    port: int, seconds: int, generator: str, folder: Path, *, connections: int = CONNECTIONS, correlate: bool = True
+    port: int,
+    seconds: int,
+    generator: str,
+    folder: Path,
+    *,
+    connections: int = CONNECTIONS,
+    correlate: bool = True,
+    request: Request = PLAIN,
 ) -> Figure:
-    target = Target("fixed", port, (Request("/"),), connections)
+    target = Target("fixed", port, (request,), connections)
     closed = ClosedPhase("closed", connections, float(seconds))
     phase = run_plan((closed,), (target,), generator, folder, correlate=correlate)
     counts = phase.targets["fixed"].counts
     assert counts.done == counts.scheduled, counts
+    assert not request.has_expectations or phase.bodies_checked == counts.done, phase
     return Figure(counts.done / phase.seconds, phase.cpu_share * phase.seconds / counts.done * 1e6)
 
 
@@ -235,6 +246,22 @@ def ids(port: int, options: argparse.Namespace, folder: Path) -> None:
     print(f"correlation ids: rate {rate:+.1%}, CPU per request {cpu:+.1%} ({found['ids'].cpu_us:.2f} us)")
 
 
+def bodies(port: int, options: argparse.Namespace, folder: Path) -> None:
+    """What looking at the body of every reply costs."""
+    runs: dict[str, Callable[[], Figure]] = {
+        "checked": partial(run_ours, port, options.seconds, "epoll", folder, request=CHECKED),
+        "unchecked": partial(run_ours, port, options.seconds, "epoll", folder),
+    }
+    if shutil.which("wrk"):
+        runs["wrk"] = lambda: run_wrk(port, options.seconds)
+    found = medians(runs, options.rounds)
+    checked, unchecked = found["checked"], found["unchecked"]
+    rate, cpu = checked.rate / unchecked.rate - 1, checked.cpu_us / unchecked.cpu_us - 1
+    print(f"every body checked: rate {rate:+.1%}, CPU per request {cpu:+.1%} ({checked.cpu_us:.2f} us)")
+    if "wrk" in found:
+        print(f"every body checked / wrk: {checked.rate / found['wrk'].rate:.2f}")
+
+
 def lag(port: int, options: argparse.Namespace, folder: Path) -> None:
     """Calibrate, then an open model at a share of what was found."""
     rate = CALIBRATED * run_ours(port, options.seconds, "epoll", folder).rate
@@ -267,7 +294,7 @@ def main() -> None:
     parser.add_argument("--peers", type=Path, default=Path("build/bench-peers"))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3)
-    parts = ("rate", "fall", "ids", "lag", "hold")
+    parts = ("rate", "fall", "ids", "bodies", "lag", "hold")
     parser.add_argument("--only", nargs="+", choices=parts, default=parts)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -278,6 +305,7 @@ def main() -> None:
                 "rate": lambda: compare(port, psutil.Process(server.pid), options, folder),
                 "fall": lambda: fall(port, options, folder),
                 "ids": lambda: ids(port, options, folder),
+                "bodies": lambda: bodies(port, options, folder),
                 "lag": lambda: lag(port, options, folder),
                 "hold": lambda: hold(port, max(options.seconds, 5), folder),
             }

@@ -22,6 +22,16 @@ def client_of(engine: Engine[Any]) -> Iterator[TestClient[Any]]:
         yield client
 
 
+KINDS = {bool: "boolean", int: "number", float: "number", str: "string", list: "array", dict: "object"}
+
+
+def kind_at(value: Any, path: str) -> str:
+    """The kind of what is at a dotted path."""
+    for part in path.split("."):
+        value = value[int(part)] if isinstance(value, list) else value[part]
+    return KINDS[type(value)]
+
+
 def check_profile(client: TestClient[Any], engine: Engine[Any]) -> None:
     """Every reply that the load generator asks for is the one it expects."""
     profile = manifest.pick(manifest.discover(), engine.name).load
@@ -30,6 +40,9 @@ def check_profile(client: TestClient[Any], engine: Engine[Any]) -> None:
     for request in computing:
         value = client.get(request.path).json()
         assert request.check is not None
+        assert request.fields
+        for path, kind in request.fields.items():
+            assert kind_at(value, path) == kind, (request.path, path)
         for part in request.check.field.split("."):
             value = value[part]
         assert request.check.low <= value <= request.check.high

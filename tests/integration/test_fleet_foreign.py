@@ -306,7 +306,7 @@ def follow(desk: Desk, *before: str) -> tuple["subprocess.Popen[str]", socket.so
     return client, manager
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
 def test_the_foreground_is_fit_for_a_service_manager(desk: Desk, number: signal.Signals, code: int) -> None:
     client, manager = follow(desk)
     with client, manager:

@@ -99,7 +99,7 @@ def test_nothing_of_a_killed_missions_fleet_is_left_and_its_run_is_sealed(crash:
     crash.kill()
     assert process.wait_gone(everyone, 15.0) == [] and orphans.left(crash.home) == []
     crash.until_written()
-    assert (crash.folder / "writer.log").read_text().startswith("The mission's process is gone; ended ")
+    assert (crash.folder / "writer.log").read_text().startswith("The mission left without a farewell; ended ")
     history = read(crash.folder)
     assert history.broken is None and history.end is None and len(history.records) > 10
     state = running.read(crash.folder)
@@ -139,11 +139,12 @@ def test_a_fleet_whose_supervisor_and_writer_died_too_is_found_and_buried(crash:
 def test_a_mission_that_says_goodbye_keeps_its_fleet(tmp_path: Path) -> None:
     """The writer touches nothing while the mission closes its history itself."""
     text = "import sys; from pathlib import Path; from stress.history import History; History.open(Path(sys.argv[1]))"
-    for name, goodbye in (("well", ".close()"), ("killed", "; import os; os._exit(1)")):
+    ways = (("well", ".close()"), ("killed", "; import os; os._exit(1)"), ("failed", ".__exit__(OSError)"))
+    for name, goodbye in ways:
         (tmp_path / name / FLEET).mkdir(parents=True)
         subprocess.run([sys.executable, "-c", text + goodbye, str(tmp_path / name)], cwd=ROOT, check=False, timeout=60)
     until = time.monotonic() + 15.0
-    while not (tmp_path / "killed" / "writer.log").exists():
+    while not all((tmp_path / name / "writer.log").exists() for name in ("killed", "failed")):
         assert time.monotonic() < until
         time.sleep(0.05)
     assert not (tmp_path / "well" / "writer.log").exists()

@@ -105,6 +105,11 @@ def test_init_engine_and_mission(nautilus: Type, place: Path) -> None:
     assert "nautilus up pricer" in shown.stderr
     taken = nautilus("init", "engine", "pricer")
     assert taken.exit_code == 2 and "already" in taken.stderr
+    shown = nautilus("init", "engine", "mine", "--replaces", "risk", "--json")
+    assert json.loads(shown.stdout)["replaces"] == "risk" and "nautilus up risk" in shown.stderr
+    assert 'replaces = "risk"' in (place / "engines/mine/engine.toml").read_text()
+    unknown = nautilus("init", "engine", "other", "--replaces", "rsk")
+    assert unknown.exit_code == 2 and "Did you mean 'risk'?" in unknown.stderr
     shown = nautilus("init", "mission", "own", "-q", "--into", str(place))
     assert shown.stdout == f"{place / 'own.toml'}\n" and shown.stderr == ""
     assert nautilus("stress", "run", str(place / "own.toml"), "--dry-run").exit_code == 0

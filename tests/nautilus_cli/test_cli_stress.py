@@ -1,6 +1,7 @@
 """Mission commands; the harness's `run` is faked, missions and plans are real."""
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ class Run:
     """A mission's run, ending as told."""
 
     def __init__(self) -> None:
-        self.verdict, self.verified, self.interrupted = "ACHIEVED", True, False
+        self.verdict, self.verified = "ACHIEVED", True
+        self.interrupted: signal.Signals | None = None
         self.asked: list[tuple[str, Options]] = []
 
     def __call__(self, mission: Mission, options: Options, on_progress: Callable[[Progress], None]) -> Outcome:
@@ -112,20 +114,28 @@ def test_the_document_names_the_folder_in_full(nautilus: Type, fake: Run, tmp_pa
 @pytest.mark.parametrize(
     ("verdict", "verified", "interrupted", "flags", "code"),
     [
-        ("EXCEEDED", True, False, (), 0),
-        ("NOT AVAILABLE", True, False, (), 0),
-        ("UNKNOWN", True, False, (), 6),
-        ("INVALID", True, False, (), 6),
-        ("MISSED", True, False, (), 5),
-        ("MISSED", True, False, ("--exit-zero",), 0),
-        ("ACHIEVED", False, False, (), 1),
-        ("ACHIEVED", False, False, ("--exit-zero",), 1),
-        ("UNKNOWN", False, True, (), 130),
-        ("UNKNOWN", False, True, ("--exit-zero",), 130),
+        ("EXCEEDED", True, None, (), 0),
+        ("NOT AVAILABLE", True, None, (), 0),
+        ("UNKNOWN", True, None, (), 6),
+        ("INVALID", True, None, (), 6),
+        ("MISSED", True, None, (), 5),
+        ("MISSED", True, None, ("--exit-zero",), 0),
+        ("ACHIEVED", False, None, (), 1),
+        ("ACHIEVED", False, None, ("--exit-zero",), 1),
+        ("UNKNOWN", False, signal.SIGINT, (), 130),
+        ("UNKNOWN", False, signal.SIGINT, ("--exit-zero",), 130),
+        ("UNKNOWN", False, signal.SIGTERM, (), 143),
+        ("UNKNOWN", False, signal.SIGHUP, (), 129),
     ],
 )
 def test_exit_codes(
-    nautilus: Type, fake: Run, verdict: str, verified: bool, interrupted: bool, flags: tuple[str, ...], code: int
+    nautilus: Type,
+    fake: Run,
+    verdict: str,
+    verified: bool,
+    interrupted: signal.Signals | None,
+    flags: tuple[str, ...],
+    code: int,
 ) -> None:
     fake.verdict, fake.verified, fake.interrupted = verdict, verified, interrupted
     shown = nautilus("stress", "flash-crash", *flags)

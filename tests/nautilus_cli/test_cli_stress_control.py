@@ -27,8 +27,8 @@ import pathlib, signal, sys
 state = pathlib.Path(sys.argv[1])
 def stop(*_):
     state.unlink()
-    sys.exit(130)
-signal.signal(signal.SIGINT, stop)
+    sys.exit(143)
+signal.signal(signal.SIGTERM, stop)
 print("up", flush=True)
 signal.pause()
 """
@@ -104,7 +104,7 @@ def test_stop_asks_waits_and_names_the_report(nautilus: Type, flying: Path) -> N
 
 
 def test_stop_is_bounded(nautilus: Type, tmp_path: Path) -> None:
-    text = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); print('up', flush=True); signal.pause()"
+    text = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); signal.pause()"
     with subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE) as deaf:
         assert deaf.stdout is not None and deaf.stdout.readline() == b"up\n"
         found = process.identify(deaf.pid)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 import duckdb
+import msgspec
 import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogWriter
@@ -26,7 +27,7 @@ PIDS = {"risk": 101, "vpin": 102, "strategy": 103}
 CRITERIA = (
     "engines-alive", "availability", "normal-response", "zero-loss", "server-errors", "generator-valid", "connections",
     "throughput", "bus-rate", "expected-halts", "expected-alerts", "pss", "tick-to-risk", "honest-health",
-    "prompt-answers", "invariants", "expected-denials", "staleness",
+    "prompt-answers", "invariants", "expected-denials", "staleness", "shedding-order",
 )  # fmt: skip
 TARGETS = {"throughput": 250.0, "connections": 500.0, "staleness": 8.0}
 THRESHOLDS: tuple[tuple[str, str, bool, Compare, float], ...] = (
@@ -151,11 +152,23 @@ def _crash(now: Clock) -> Iterator[records.AnyRecord]:
         yield records.LoadSummary(
             phase="crash", engine=engine, mix="health", scheduled=PER_SECOND * SECONDS, sent=PER_SECOND * SECONDS - 1,
             done=PER_SECOND * SECONDS - 2, failed={"timeout": 1}, unsent=1, seconds=float(SECONDS),
-            hlog=f"latency/crash.{engine}.hlog", **now(),
+            hlog=f"latency/crash.{engine}.hlog", service_hlog=f"latency/crash.{engine}.service-time.hlog", **now(),
         )  # fmt: skip
     yield records.Generator(
         phase="crash", lag_hlog="latency/crash.lag.hlog", lag_p50_ms=0.2, lag_p99_ms=0.2, lag_max_ms=0.2,
-        cpu_share=0.8, stall_max_ms=3.5, **now(),
+        cpu_share=0.8, stall_max_ms=3.5, processes=2, bodies_checked=1790, bodies_unchecked=4, **now(),
+    )  # fmt: skip
+    yield records.Generator(
+        phase="crash", lag_hlog="latency/crash.lag-1.hlog", lag_p50_ms=0.1, lag_p99_ms=0.1, lag_max_ms=0.1,
+        cpu_share=0.5, stall_max_ms=1.5, process=1, processes=2, bodies_checked=1790, bodies_unchecked=4, **now(),
+    )  # fmt: skip
+    yield records.Exemplar(
+        phase="crash", which="slowest", request="r7-00-00000042", engine="strategy", path="/signal", outcome="done",
+        latency_ms=3.99, due_ns=6_000_000_000, **now(),
+    )  # fmt: skip
+    yield records.Exemplar(
+        phase="crash", which="first-failed", request="r7-00-00000121", engine="risk", path="/var", outcome="timeout",
+        reason="", latency_ms=1.99, due_ns=8_000_000_000, **now(),
     )  # fmt: skip
     yield records.Connections(phase="crash", at_peak=600, target=500, **now())
     yield records.Hop(phase="crash", name="tick-to-risk", hlog="latency/crash.tick-to-risk.hlog", count=60, **now())
@@ -266,7 +279,10 @@ def measured_files() -> dict[str, bytes]:
         for place, engine in enumerate(ENGINES):
             values = [[1000 * (place + 1) + 10 * item for item in range(PER_SECOND)] for _ in range(SECONDS)]
             write_hlog(folder / f"latency/crash.{engine}.hlog", values)
+            served = [[900 * (place + 1)] * PER_SECOND for _ in range(SECONDS)]
+            write_hlog(folder / f"latency/crash.{engine}.service-time.hlog", [served[0][1:], *served[1:]])
         write_hlog(folder / "latency/crash.lag.hlog", [[200] * 50] * SECONDS)
+        write_hlog(folder / "latency/crash.lag-1.hlog", [[100] * 50] * SECONDS)
         write_hlog(folder / "latency/crash.tick-to-risk.hlog", [list(range(500, 510))] * SECONDS)
         write_hlog(folder / "latency/crash.tick-to-check.hlog", [[500] * 57, [150_000] * 3])
         write_samples(folder / "samples.parquet")
@@ -288,6 +304,15 @@ def finish(folder: Path, plots: bool = False) -> Path:
     runs.render(folder, with_plots=plots)
     seal(folder)
     return folder
+
+
+def without_requests(lines: Sequence[records.AnyRecord]) -> list[records.AnyRecord]:
+    """Without the records of single requests and the service times, for edits that change the load itself."""
+    kept = (line for line in lines if not isinstance(line, records.Exemplar))
+    return [
+        msgspec.structs.replace(line, service_hlog="") if isinstance(line, records.LoadSummary) else line
+        for line in kept
+    ]
 
 
 def change_end(status: Literal["complete", "interrupted", "failed", "aborted"], reason: str) -> Edit:

@@ -13,7 +13,7 @@ from reports.compare import Change, Comparison
 from reports.errors import ReportError
 from reports.gate import check, parse
 from reports.resample import Shift
-from tests.reports.conftest import ENGINES, Edit, build, change_end, finish, write_hlog
+from tests.reports.conftest import ENGINES, Edit, build, change_end, finish, without_requests, write_hlog
 
 SECONDS = 45
 
@@ -21,7 +21,7 @@ SECONDS = 45
 def longer(lines: list[records.AnyRecord]) -> list[records.AnyRecord]:
     """The same run with a crash of so many seconds."""
     out: list[records.AnyRecord] = []
-    for line in lines:
+    for line in without_requests(lines):
         if isinstance(line, records.LoadSummary):
             due = 100 * SECONDS
             own = {"scheduled": due, "sent": due - 1, "done": due - 2, "seconds": float(SECONDS)}
@@ -86,6 +86,7 @@ def test_a_run_against_its_copy_shows_nothing(pair: tuple[Path, Path], tmp_path:
         (changed(records.Run, mission="soak"), "mission name: flash-crash and soak"),
         (changed(records.Run, plan={"share": 0.9}), "mission plan share: 0.7 and 0.9"),
         (changed(records.Run, seed=8), "mission seed: 7 and 8"),
+        (changed(records.Run, replaced={"risk": "/desk/mine"}), "replaced engines: none and risk from /desk/mine"),
         (change_end("interrupted", "by the operator"), "not whole: it was stopped: by the operator"),
     ],
 )
@@ -98,6 +99,18 @@ def test_what_should_not_be_compared_is_refused_by_name(
     assert words in str(refused.value)
     assert "--force" in refused.value.next_step
     assert words in " ".join(comparing.compare(pair[0], other, force=True).obstacles)
+
+
+def test_the_same_engines_of_ones_own_may_be_compared_and_others_not(tmp_path: Path) -> None:
+    def flown(name: str, folder: str) -> Path:
+        return finish(build(tmp_path / name, changed(records.Run, replaced={"vpin": "/desk/v", "risk": folder})))
+
+    first, again, other = (flown(f"20260304_1{n}0000_flash-crash", f"/desk/r{n // 2}") for n in range(3))
+    assert comparing.compare(first, again).obstacles == ()
+    words = "risk from /desk/r0, vpin from /desk/v and risk from /desk/r1, vpin from /desk/v"
+    assert comparing.compare(first, other, force=True).obstacles == (f"replaced engines: {words}",)
+    left = trend.trend(tmp_path, ("fleet.boot_s",)).left_out
+    assert left == tuple((each.name, "another replaced engines") for each in (first, again))
 
 
 def test_a_gate_fails_on_a_shown_regression_only(pair: tuple[Path, Path]) -> None:

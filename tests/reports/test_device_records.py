@@ -261,6 +261,8 @@ def test_too_few_samples_or_a_process_that_told_nothing_are_unknown(tmp_path: Pa
     assert judged(soaked(tmp_path / "b", taken))["memory-growth"] == ("UNKNOWN", None)
     assert judged(soaked(tmp_path / "c", taken))["file-growth"] == ("UNKNOWN", None)
     assert judged(soaked(tmp_path / "d", []))["streams-bounded"] == ("UNKNOWN", None)
+    at_once = [msgspec.structs.replace(sample, mono_ns=0) for sample in samples([60.0 + n for n in range(30)])]
+    assert judged(soaked(tmp_path / "e", at_once))["memory-growth"] == ("UNKNOWN", None)
 
 
 def test_files_and_streams_that_only_grow_are_missed(tmp_path: Path) -> None:

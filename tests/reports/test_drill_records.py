@@ -8,7 +8,7 @@ import pytest
 
 from reports import records, runs, verify
 from reports.criteria import Verdict
-from tests.reports.conftest import ENGINES, Edit, build, finish
+from tests.reports.conftest import ENGINES, Edit, build, finish, without_requests
 
 HEAD: Any = {"at": "2026-03-04T10:00:30+00:00", "mono_ns": 0}
 S = 10**9
@@ -114,6 +114,18 @@ def test_a_start_that_was_not_reached_is_the_rigs_failure(
     assert judged(finish(build(tmp_path / "run", added(*states))))["start-state"] == verdict
 
 
+@pytest.mark.parametrize(("equity", "use"), [(473_684.25, 95.0), (0.0, None), (-5.0, None)])
+def test_the_account_at_the_start_stands_in_the_report(tmp_path: Path, equity: float, use: float | None) -> None:
+    account = records.StartAccount(**HEAD, phase="p", cash=773_684.25, equity=equity, maintenance=450_000.0)
+    folder = finish(build(tmp_path / "run", added(account)))
+    judged(folder)
+    figures = runs.load(folder).figures
+    told = [figures[f"start.p.{name}"].number for name in ("cash", "equity", "maintenance", "use_percent")]
+    assert told[:3] == [773_684.25, equity, 450_000.0]
+    assert told[3] == (use if use is None else pytest.approx(use, abs=1e-4))
+    assert "the account began with 773,684" in (folder / runs.REPORT_MD).read_text()
+
+
 @pytest.mark.parametrize(
     ("asked", "known"), [(None, False), (["risk", "vpin"], True), (["risk", "vpin", "strategy"], False)]
 )
@@ -126,7 +138,7 @@ def test_a_load_of_some_engines_needs_the_answers_of_those_only(
     def edit(lines: list[records.AnyRecord]) -> list[records.AnyRecord]:
         return [
             line
-            for line in added(*more)(lines)
+            for line in without_requests(added(*more)(lines))
             if not (isinstance(line, records.Load | records.LoadSummary) and line.engine == gone)
         ]
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from reports import records, verify
-from tests.reports.conftest import PER_SECOND, SECONDS, build, finish, write_hlog
+from tests.reports.conftest import PER_SECOND, SECONDS, build, finish, without_requests, write_hlog
 from tests.reports.write_golden import RESULTS
 
 Change = dict[str, object]
@@ -113,7 +113,7 @@ def test_the_last_word_counts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("median_ms", "count"), [(300, 1.0), (90, 0.0)])
 def test_an_engine_that_answers_late_is_named(median_ms: int, count: float, tmp_path: Path) -> None:
-    folder = build(tmp_path / "20260304_100000_flash-crash")
+    folder = build(tmp_path / "20260304_100000_flash-crash", without_requests)
     write_hlog(folder / "latency/crash.strategy.hlog", [[median_ms * 1000] * PER_SECOND] * SECONDS)
     finish(folder)
     assert verify.verify(folder).ok

@@ -6,11 +6,15 @@ The machinery is that of scripts/mutate_run.py, which does the same to a real ru
 import importlib.util
 import sys
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
-from reports import runs
-from tests.reports.conftest import build, finish
+from reports import records, runs
+from tests.reports import test_drill_records as drills
+from tests.reports.conftest import ENGINES, build, finish
+from tests.reports.test_device_records import samples
 from tests.reports.test_faults import recovery, with_faults
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +39,26 @@ def bench(recorded: Path, tmp_path: Path) -> object:
     return mutate.Bench(recorded, tmp_path)
 
 
+@pytest.fixture(scope="module")
+def drilled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with the kinds of records that drills and soaks add."""
+    soaked: dict[str, Any] = {"phase": "soak", "seconds": 60.0, "sample_s": 5.0, "parts": ["crash", "crash"]}
+    states: dict[str, Any] = {"phase": "p", "item": "position ESX", "wanted": 360.0, "got": 360.0}
+    more = [
+        drills.kill(),
+        *drills.reverse({0.0: False, 1.0: True, 0.0504: True, 0.0497: False}),
+        records.StartState(**drills.HEAD, **states),
+        records.StartAccount(**drills.HEAD, phase="p", cash=773_684.25, equity=473_684.25, maintenance=450_000.0),
+        records.LoadTargets(**drills.HEAD, phase="crash", engines=list(ENGINES)),
+        records.Unavailable(**drills.HEAD, criterion="kill-switch", why="no venue"),
+        records.Abort(**drills.HEAD, phase="crash", condition="errors above 5", value=6.0, since_ns=1, at_ns=2),
+        records.Soak(**drills.HEAD, **soaked, trimmed=["trades"]),
+        *(msgspec.structs.replace(sample, at=drills.HEAD["at"]) for sample in samples([60.0 + n for n in range(30)])),
+    ]
+    folder = tmp_path_factory.mktemp("drilled") / "20260304_100000_flash-crash"
+    return finish(build(folder, drills.added(*more)))
+
+
 def escaped(found: dict[str, list[int]]) -> list[str]:
     return [group for group, (count, caught, _) in found.items() if caught < count]
 
@@ -44,7 +68,7 @@ def test_every_figure_criterion_and_verdict_of_the_results_changed_is_caught(ben
     assert escaped(found) == []
     assert found["*_results_*.json: figures[].value"][0] > 140
     for name in ("*_results_*.json: run.", "results.json: "):
-        assert all(found[f"{name}criteria[].{field}"][0] == 26 for field in ("measured", "target", "verdict"))
+        assert all(found[f"{name}criteria[].{field}"][0] == 27 for field in ("measured", "target", "verdict"))
         assert found[f"{name}verdict"][0] == 1
 
 
@@ -67,6 +91,17 @@ def test_a_raw_field_changed_is_caught_whether_or_not_a_figure_uses_it(bench: mu
     more = [*mutate.in_samples(bench.folder, 1, SEED)][:3], [*mutate.in_logs(bench.folder, 1, SEED)][:3]
     found = mutate.table(bench.raw([*some, *more[0], *more[1]], anew=False))
     assert len({change.group for change in changes}) > 150
+    assert escaped(found) == []
+
+
+def test_a_raw_field_of_each_kind_of_drill_changed_is_caught(drilled: Path, tmp_path: Path) -> None:
+    bench = mutate.Bench(drilled, tmp_path)
+    kinds = ["kill_switch", "reverse_stress", "reverse_step", "start_state", "start_account", "load_targets"]
+    kinds += ["unavailable", "abort", "soak", "soak_sample"]
+    changes = [*mutate.in_history(bench.folder, 1, SEED)]
+    some = [next(change for change in reversed(changes) if change.group.startswith(f"{kind}.")) for kind in kinds]
+    found = mutate.table(bench.raw(some, anew=False))
+    assert len(found) == len(kinds)
     assert escaped(found) == []
 
 

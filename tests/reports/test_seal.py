@@ -13,9 +13,9 @@ from reports.errors import ReportError
 def test_the_manifest_lists_records_and_results_with_their_sha256(run_folder: Path) -> None:
     manifest = seal.read(run_folder)
     assert manifest is not None
-    logs = [
-        f"latency/crash.{name}.hlog" for name in ("lag", "risk", "strategy", "tick-to-check", "tick-to-risk", "vpin")
-    ]
+    kinds = ("lag-1", "lag", "risk", "risk.service-time", "strategy", "strategy.service-time", "tick-to-check",
+             "tick-to-risk", "vpin", "vpin.service-time")  # fmt: skip
+    logs = [f"latency/crash.{name}.hlog" for name in kinds]
     assert list(manifest.raw) == ["history.jsonl", "samples.parquet", *logs]
     own = [f"{part}_stress_test_results_20260304_100000.json" for part in ("comprehensive", "messagebus")]
     assert list(manifest.derived) == [*own, "results.json"]

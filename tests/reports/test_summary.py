@@ -11,7 +11,7 @@ from reports.figures import Figure, Figures, Value, known, mean
 from tests.reports.conftest import Edit, build
 
 EXPECTED: dict[str, Value] = {
-    "run.duration_s": 7.8,
+    "run.duration_s": 8.1,
     "fleet.started": 3,
     "fleet.boot_s": 1.5,
     "fleet.alive_at_end": 3,
@@ -31,7 +31,16 @@ EXPECTED: dict[str, Value] = {
     "load.crash.all.rps_stressed": (3 * 99 + 3 * 99 + 3 * 100) / 3,
     "load.server_errors": 0,
     "generator.crash.lag_p99_ms": 0.2,
-    "generator.crash.cpu_percent": 80.0,
+    "generator.crash.cpu_percent": 130.0,
+    "generator.crash.stall_max_ms": 3.5,
+    "generator.crash.processes": 2,
+    "generator.crash.bodies_checked": 1790,
+    "generator.crash.bodies_unchecked": 4,
+    "load.crash.risk.service_p99_ms": 0.9,
+    "load.crash.all.service_max_ms": 2.701,
+    "exemplar.crash.slowest.latency_ms": 3.99,
+    "exemplar.crash.slowest.request": "r7-00-00000042",
+    "exemplar.crash.first-failed.engine": "risk",
     "connections.crash.at_peak": 600,
     "calibration.health.capacity_rps": 8000.5,
     "bus.lost": 0,

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from reports import records
-from stress.abort import Aborts, conditions, mistakes, of_second
+from stress.abort import Aborts, conditions, mistakes, of_round, of_second
 from stress.condition import read
 from stress.guard import Guard
 from stress.load.result import LoadSecond, TargetCounts
@@ -106,6 +106,20 @@ def test_what_a_second_of_load_shows() -> None:
         "errors": 6, "unsent": 2, "rps": 12, "connections": 100, "errors_share": 0.4,
     }  # fmt: skip
     assert "errors_share" not in of_second(second(0, 0, 0))  # nothing ended, nothing is known
+
+
+def test_a_round_of_health_leaves_out_whom_a_fault_touches() -> None:
+    lights = {"risk": Light("down", None, True), "vpin": Light("healthy", 3.0), "ml": Light("degraded", 9.0)}
+    assert of_round(lights) == {"engines_down": 0, "engines_unhealthy": 1, "response_ms": 9.0}
+    alone = {name: light._replace(excused=True) for name, light in lights.items()}
+    assert of_round(alone) == {"engines_down": 0, "engines_unhealthy": 0, "response_ms": None}
+
+
+def test_what_is_not_known_begins_a_time_anew() -> None:
+    watch = aborts("response_ms > 5 for 2 s")
+    seen = [watch.saw(n * S, "chaos", {"response_ms": each}) for n, each in enumerate([9.0, 9.0, None, 9.0, 9.0])]
+    assert seen == [None] * 5
+    assert watch.saw(5 * S, "chaos", {"response_ms": 9.0}) is not None
 
 
 def guarded(*texts: str) -> tuple[Guard, list[records.Abort], list[Progress]]:

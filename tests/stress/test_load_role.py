@@ -1,13 +1,15 @@
 """The load role: shapes as plans, weights and connections, and what cannot be flown."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stress.load.plan import ClosedPhase, OpenPhase, Request, Target, mistakes
+from stress.load.processes import processes_of
 from stress.mission import FOLDER, MissionErrors, parse
 from stress.roles.load import plan, weighted
-from stress.specs.load import Closed, Constant, Load, Ramp, Shape, Spike, Steps
+from stress.specs.load import Closed, Constant, Load, Ramp, Shape, Shaped, Spike, Steps
 
 FLASH = (FOLDER / "flash-crash.toml").read_text()
 
@@ -56,6 +58,48 @@ def test_the_warm_up_is_a_phase_apart_at_the_first_rate() -> None:
     assert len(plan(load(Constant(rate=1), warm_s=0.0), aims("risk"), 0.0, 7).phases) == 1
 
 
+def test_a_scenarios_stress_is_stretched_over_the_seconds() -> None:
+    phase = opened(load(Shaped(scenario="flash-crash-2010", peak=1000.0), seconds=30.0))
+    assert len(phase.rate) == 300 and min(phase.rate) >= 200 and 850 <= max(phase.rate) <= 1150
+    assert int(np.argmax(phase.rate)) == pytest.approx(300 * 23.2 / 60, abs=6)  # 14:45:28, where a storm has it too
+    flat = opened(load(Shaped(scenario="flash-crash-2010", peak=1000.0, floor=1.0), seconds=30.0))
+    assert set(flat.rate) == {1000.0}
+
+
+SHAPES = {
+    "constant": "rate = 50",
+    "ramp": "start = 0, end = 100",
+    "steps": "rates = [10, 20]",
+    "spike": "base = 10, peak = 200, at_s = 4, width_s = 1",
+    "scenario": 'scenario = "flash-crash-2010", peak = 100',
+}
+
+
+@pytest.mark.parametrize("arrivals", ["poisson", "even"])
+@pytest.mark.parametrize("kind", SHAPES)
+def test_every_shape_and_kind_of_arrivals_can_be_written_in_a_mission(kind: str, arrivals: str) -> None:
+    table = f'role = "load"\nmix = "health"\nshape = {{ kind = "{kind}", {SHAPES[kind]} }}\narrivals = "{arrivals}"'
+    (spec,) = parse(FLASH.replace("[[phases]]", f"[[phases]]\n{table}\n\n[[phases]]", 1)).of(Load)
+    phase = opened(spec)
+    assert phase.arrivals == arrivals
+    assert phase.duration_s == pytest.approx(10.0)
+    assert kind in next(spec.plan()).what
+
+
+def test_several_processes_share_a_load_and_each_has_its_connections() -> None:
+    spec = load(Closed(concurrency=8), processes=3, connections=10)
+    made = plan(spec, weighted(aims("risk", "vpin"), spec), 0.0, 7)
+    assert made.processes == 3 and not mistakes(made)
+    skewed = load(Constant(rate=1), processes=3, engines={"risk": 1000, "vpin": 1}, connections=40)
+    assert [each.connections for each in weighted(aims("risk", "vpin"), skewed)] == [37, 3]
+
+
+@pytest.mark.parametrize(("cores", "processes"), [(1, 1), (2, 1), (7, 1), (8, 2), (12, 3), (16, 4), (128, 4)])
+def test_automatic_processes_leave_the_cores_to_the_fleet(cores: int, processes: int) -> None:
+    assert processes_of("auto", cores) == processes
+    assert processes_of(5, cores) == 5
+
+
 def test_a_closed_shape_has_think_time() -> None:
     made = plan(load(Closed(concurrency=4, think_s=0.25), seconds=3.0), aims("risk"), 0.0, 7)
     phase = made.phases[-1]
@@ -91,6 +135,12 @@ def test_every_connection_is_dealt_and_each_engine_has_one(weights: list[float],
         ('shape = { kind = "closed", concurrency = 9 }\nunit = "share"', "unit: a closed shape has no rate"),
         ('shape = { kind = "constant", rate = 1 }\nengines = { riks = 1 }', "Did you mean 'risk'?"),
         ('shape = { kind = "constant", rate = 1 }\nconnections = 5', "connections: fewer than the 13 engines"),
+        ('shape = { kind = "scenario", scenario = "flash", peak = 1 }', "shape: "),
+        ('shape = { kind = "closed", concurrency = 2 }\nprocesses = 3', "shape: fewer than the 3 processes"),
+        ('shape = { kind = "constant", rate = 1 }\nprocesses = 17', "processes: "),
+        ('shape = { kind = "constant", rate = 1 }\nprocesses = "many"', "processes: "),
+        ('shape = { kind = "constant", rate = 1 }\nprocesses = 11', "processes: 11, which needs 143 connections"),
+        ('shape = { kind = "constant", rate = 1 }\nconnections = 20\nprocesses = "auto"', "processes: auto may be 4"),
         ('shape = { kind = "constant", rate = 1 }\nunit = "share"', "unit: no calibration of 'health' comes before it"),
     ],
 )

@@ -64,6 +64,12 @@ def test_meaning_is_checked_too() -> None:
         (('role = "idle"', 'role = "idel"'), "phases[0].role: There is no role 'idel'. Did you mean 'idle'?"),
         (("mixes = [", 'mixes = ["health", '), "phases[1].mixes: each mix once"),
         (("connections = 5000", "connections = 20"), "phases[2].connections: fewer than the calibration's concurrency"),
+        (("share = 0.7", "share = 0.7\nprocesses = 2"), "phases[2].processes: 2, but 1 in its calibration"),
+        (("concurrency = 64", "concurrency = 3\nprocesses = 4"), "phases[1].concurrency: fewer than the 4 processes"),
+        (
+            ("connections = 5000", "connections = 64\nprocesses = 5"),
+            "phases[2].processes: 5, which needs 65 connections",
+        ),
         (("[expect]", '[[phases]]\nrole = "idle"\n\n[expect]'), "phases: two are called 'idle'; give one a name"),
     ],
 )
@@ -188,3 +194,25 @@ def test_a_storm_needs_a_calibration_before_it_a_flight_does_not() -> None:
 
 def test_a_headline_is_read_without_the_rest() -> None:
     assert missions.headline("flash-crash") == (load("flash-crash").title, load("flash-crash").summary)
+
+
+@pytest.mark.parametrize("kind", ["stall", "half-open", "partition"])
+def test_a_seed_is_refused_where_nothing_is_drawn(kind: str) -> None:
+    strike = f'{{ kind = "{kind}", target = "bus-main", at_s = 2, for_s = 2, parameters = {{ seed = 3 }} }}'
+    with pytest.raises(MissionErrors, match=f"{kind} draws nothing at random"):
+        parse(FLASH.replace("share = 0.7", f"share = 0.7\nfaults = [{strike}]"))
+    parse(FLASH.replace("share = 0.7", f"share = 0.7\nfaults = [{strike.replace('seed = 3', '')}]"))
+    drawn = strike.replace(kind, "latency")
+    parse(FLASH.replace("share = 0.7", f"share = 0.7\nfaults = [{drawn}]"))
+
+
+def test_outcomes_that_no_engine_has_are_told_at_once_with_those_there_are() -> None:
+    text = FLASH.replace(
+        'alerts = ["breaker-near"]', 'alerts = ["breaker-near", "breaker-nere"]\ndenials = ["HALTED", "no"]'
+    )
+    with pytest.raises(MissionErrors) as caught:
+        parse(text)
+    assert [words.split(":")[0] for words in caught.value.mistakes] == ["expect.alerts[1]", "expect.denials[1]"]
+    alerts, denials = caught.value.mistakes
+    assert "Did you mean 'breaker-near'?" in alerts and "margin-call" in alerts
+    assert "ORDER_NOTIONAL" in denials

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stress.foreign import Share
-from stress.load.result import Percentiles, PhaseResult, TargetCounts, TargetResult
+from stress.load.result import Percentiles, PhaseResult, ProcessResult, TargetCounts, TargetResult
 from stress.roles.search import judged
 from stress.search import Tried, following
 from stress.specs.search import Search
@@ -52,7 +52,11 @@ def result(p99_us: int, lag_us: int, failed: int = 0, unsent: int = 0, scheduled
     counts = TargetCounts(scheduled, scheduled, scheduled - failed - unsent, {"reset": failed}, unsent, 8, 0)
     latency, lag = (Percentiles(scheduled, us, us, us, us, us) for us in (p99_us, lag_us))
     targets = {"risk": TargetResult(counts, latency)}
-    return PhaseResult("search-00", 0, 2.0, False, targets, latency, lag, 0.1, 0, 0, 0, 8)
+    processes = (
+        ProcessResult(0, Percentiles(scheduled, 0, 0, 0, 0, 0), 0.1, 0),
+        ProcessResult(1, lag, 0.1, 0),  # the later one is judged
+    )
+    return PhaseResult("search-00", 0, 2.0, False, targets, latency, lag, 0.1, 0, 0, 0, 8, processes=processes)
 
 
 def test_a_step_is_void_when_the_generator_was_late_and_holds_only_in_time_and_without_error() -> None:

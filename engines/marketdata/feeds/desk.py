@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -73,6 +73,10 @@ class FeedDesk:
         self._wanted: FeedsRequest | None = None
         self._running: _Running | None = None
         self._totals = _NEVER
+
+    def keep_time(self, wall_ns: Callable[[], int]) -> None:
+        """Stamp what live feeds bring with this clock (Unix time, nanoseconds) from the next request on."""
+        self._edge = replace(self._edge, wall_ns=wall_ns)
 
     @property
     def busy(self) -> bool:

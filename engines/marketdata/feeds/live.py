@@ -67,15 +67,16 @@ class LiveFeed:
         return len(self._order)
 
     def add_trades(self, trades: Sequence[Trade]) -> None:
-        """Trades as they came; the side follows the tick rule."""
+        """Trades as they came, stamped on arrival, since TWS's stamp is lost below; the side follows the tick rule."""
+        now = self._world.wall_ns()
         for trade in trades:
             price = to_units(trade.price)
             before, side = self._last
             if before and price != before:
                 side = 1 if price > before else -1
             self._last = (price, side)
-            self._arrived(trade.seen_ns)
-            self._trades.append((trade.seen_ns, self._index, side, price, round(trade.size)))
+            self._arrived(now)
+            self._trades.append((now, self._index, side, price, round(trade.size)))
 
     def add_book(self, ladder: Ladder) -> None:
         """The touch, where it changed and both sides have one."""

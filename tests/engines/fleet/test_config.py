@@ -127,6 +127,8 @@ def test_the_documents_example_is_valid(tmp_path: Path) -> None:
         "preload",
         "orders",
         "stale_s",
+        "alerts",
+        "denials",
         "package",
         "name",
         "boot_budget_s",

@@ -8,15 +8,18 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engines.fleet import logtime
 from engines.kit.drill import DrillRequest, Drills, resident
+from engines.kit.wallclock import WallClock
 from engines.wire import clock
 from engines.wire.beat import Beats
+from engines.wire.leash import HALT, RESUME
 from engines.wire.settings import Settings
 from engines.wire.state import EngineState
 
@@ -98,6 +101,37 @@ def test_a_fleet_that_was_not_started_for_drills_has_no_such_route(tmp_path: Pat
         own.close()
 
 
+def test_a_step_is_in_what_the_engine_stamps_and_in_nothing_that_it_waits_for(engine: Engine) -> None:
+    assert engine.ask("POST", "/drill", {"kind": "clock-step", "for_s": 60, "amount": -3_600})[0] == 200
+    try:
+        before = engine.beats.read(0)
+        os.write(engine.control, HALT)
+        line = said(engine, "the supervisor says halt")
+        assert -3_610 < (logtime.stamp(line) or 0.0) - time.time() < -3_590
+        until(lambda: engine.beats.read(0).beat_ns > before.beat_ns + 500_000_000)
+        assert 0 <= time.monotonic_ns() - engine.beats.read(0).beat_ns < 60 * 10**9  # stamps of CLOCK_MONOTONIC
+        until(lambda: "stepped by -3600" in str(engine.ask("GET", "/health")[1]))
+    finally:
+        engine.ask("POST", "/drill/end", {"kind": "clock-step"})
+    os.write(engine.control, RESUME)
+    assert abs((logtime.stamp(said(engine, "the supervisor says resume")) or 0.0) - time.time()) < 10
+
+
+def until(holds: Callable[[], object]) -> None:
+    """Wait for it; a bound, not a measurement."""
+    end = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def said(engine: Engine, words: str) -> bytes:
+    """The line of its log that says so, once it is there."""
+    path = Path(engine.log.name)
+    until(lambda: words in path.read_text())
+    return next(line for line in path.read_bytes().splitlines() if words.encode() in line)
+
+
 def test_a_drill_needs_the_token(engine: Engine) -> None:
     assert engine.ask("POST", "/drill", {"kind": "clock-step", "for_s": 1, "amount": 1}, token="guess")[0] == 403
     assert engine.ask("GET", "/drill") == (200, [])
@@ -158,7 +192,7 @@ def test_one_of_a_kind_at_a_time(engine: Engine) -> None:
 
 def test_an_ended_drill_leaves_neither_a_task_nor_memory() -> None:
     async def run() -> None:
-        drills = Drills(4_096, lambda: 0)
+        drills = Drills(4_096, WallClock(), lambda: 0)
         own = len(asyncio.all_tasks())
         drills.start(DrillRequest("busy-loop", 60.0, 5.0))
         drills.start(DrillRequest("memory", 60.0, 64.0))
@@ -167,9 +201,9 @@ def test_an_ended_drill_leaves_neither_a_task_nor_memory() -> None:
         assert len(asyncio.all_tasks()) == own + 1
         drills.end("busy-loop")
         drills.end("memory")
-        await asyncio.sleep(0.01)
-        assert len(asyncio.all_tasks()) == own
-        assert held - resident() > 48 << 20
+        async with asyncio.timeout(10):
+            while len(asyncio.all_tasks()) > own or held - resident() <= 48 << 20:
+                await asyncio.sleep(0.01)
         assert drills.in_force() == []
 
     asyncio.run(run())
@@ -177,18 +211,20 @@ def test_an_ended_drill_leaves_neither_a_task_nor_memory() -> None:
 
 def test_what_is_in_force_reaches_the_clock_and_the_disk() -> None:
     async def run() -> None:
-        drills = Drills(64, lambda: 0)
+        wall = WallClock()
+        drills = Drills(64, wall, lambda: 0)
         drills.write()  # nothing is said to be full
         drills.start(DrillRequest("disk-full", 60.0))
         with pytest.raises(OSError, match="No space left"):
             drills.write()
         drills.start(DrillRequest("clock-step", 60.0, -600.0))
-        told = drills.reading()
+        told = wall.read()
         assert told.wall - clock.read().wall == pytest.approx(-600.0, abs=1.0)
         assert told.mono <= clock.read().mono
         assert {state.kind: state.seen for state in drills.in_force()} == {"disk-full": 1.0, "clock-step": -600.0}
         drills.end("disk-full")
         drills.end("clock-step")
+        assert wall.ahead_s == 0
         drills.write()
 
     asyncio.run(run())

@@ -3,6 +3,7 @@
 import datetime as dt
 import math
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -156,8 +157,23 @@ def test_the_shelf_gives_back_what_was_put_there_and_nothing_else(tmp_path: obje
     assert load(folder, digest()) == artefact
     assert load(folder, "0" * 64) is None
     path.write_bytes(path.read_bytes().replace(b"0.25", b"0.26"))
-    assert load(folder, digest()) is None
+    with pytest.raises(DataError, match="its sha256 is not the one that was written"):
+        load(folder, digest())
     assert path == path_of(folder, digest())
+
+
+def test_trees_whose_file_is_damaged_are_refused_until_it_is_whole_again(tmp_path: Path) -> None:
+    path = save(tmp_path, Artefact(digest(), trained_ridge()[1], Forest((Tree((), (), (), (), (0.25,)),))))
+    models, whole = Models(tmp_path), path.read_bytes()
+    assert models.artefact() is not None
+    path.write_bytes(whole.replace(b"0.25", b"0.26"))
+    for _ in range(2):
+        with pytest.raises(DataError, match=f"{path.name} is refused"):
+            models.predict("lightgbm", "AAPL", None)
+    assert [card.model for card in models.cards()] == ["ridge"]
+    assert models.predict("ridge", "AAPL", None).symbol == "AAPL"
+    path.write_bytes(whole)
+    assert models.artefact() is not None and len(models.cards()) == 2
 
 
 def test_the_card_is_honest_and_the_same_each_time() -> None:

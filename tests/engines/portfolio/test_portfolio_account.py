@@ -26,12 +26,14 @@ FILLS = st.builds(
     st.integers(1, 20_000_000),
     st.integers(-50, 5_000),
 )
-EVENTS = st.lists(st.one_of(FILLS, st.tuples(st.sampled_from(sorted(MULTIPLIERS)), st.integers(1, 20_000_000))))
+MARKS = st.tuples(st.sampled_from(sorted(MULTIPLIERS)), st.integers(1, 20_000_000))
+FUNDINGS = st.integers(-(10**12), 10**12)
+EVENTS = st.lists(st.one_of(FILLS, MARKS, FUNDINGS))
 
 
 @settings(deadline=None)
 @given(EVENTS)
-def test_the_identities_hold_after_every_event(events: list[Fill | tuple[str, int]]) -> None:
+def test_the_identities_hold_after_every_event(events: list[Fill | tuple[str, int] | int]) -> None:
     """position = sum of signed fills; equity - opening = realised + unrealised - fees; all exact."""
     account, held, fees = Account(), dict.fromkeys(MULTIPLIERS, 0), 0
     for event in events:
@@ -39,6 +41,9 @@ def test_the_identities_hold_after_every_event(events: list[Fill | tuple[str, in
             account.fill(event)
             held[event.symbol] += event.side * event.quantity
             fees += event.fee
+        elif isinstance(event, int):
+            account.fund(event)
+            assert account.opening == event
         else:
             account.mark(*event)
         assert account.equity() - account.opening == account.gain()

@@ -5,7 +5,7 @@ import numpy as np
 from engines.kit import codec
 from engines.portfolio.model import State, initial, step
 from engines.portfolio.service import _checks, pnl_of
-from engines.wire.messages import Body, Envelope, Fill, Header, Positions, Session, Side, Trades
+from engines.wire.messages import Body, Envelope, Fill, Funding, Header, Positions, Session, Side, Trades
 from engines.wire.session import NS
 from engines.wire.ticks import PRICE_SCALE, TRADE, to_units
 
@@ -69,6 +69,29 @@ def test_a_new_replay_starts_flat_and_ignores_the_last_one() -> None:
     assert opened.cash == 10_000_000 * PRICE_SCALE
     assert desk.state.marks == {"AAPL": to_units(240.0)}
     assert desk.state.fills == 1
+
+
+def test_a_funding_is_of_its_replay_only_and_is_the_same_told_twice() -> None:
+    desk = Desk()
+    desk.send(session())
+    for _ in range(2):
+        (told,) = desk.send(Funding(to_units(473_685)), trace="r1/start")
+        assert told == Positions((), to_units(473_685), 0, to_units(473_685))
+    desk.send(fill(1, 1, 100, 250.0))
+    found = pnl_of(desk.state)
+    assert (found.opening, found.gain, found.equity) == (473_685.0, -1.0, 473_684.0)
+    (opened,) = desk.send(session(), trace="r2/before")
+    assert isinstance(opened, Positions)
+    assert opened.cash == 10_000_000 * PRICE_SCALE
+    assert desk.send(Funding(1), trace="r1/start") == []  # it comes too late
+    assert desk.state.account.opening == 10_000_000 * PRICE_SCALE
+
+
+def test_a_funding_may_come_before_its_session() -> None:
+    desk = Desk()
+    desk.send(Funding(5), trace="r1/start")
+    (opened,) = desk.send(session())
+    assert opened == Positions((), 5, 0, 5)
 
 
 def test_a_second_open_without_a_replays_number_starts_flat_too() -> None:

@@ -62,7 +62,7 @@ def test_the_thirteen() -> None:
     manifests = discover(ROOT)
     assert len(manifests) == 13
     assert [m.port for m in manifests] == sorted(m.port for m in manifests)
-    published = {topic for m in manifests for topic in m.publishes} | {"fleet"}  # the supervisor's
+    published = {topic for m in manifests for topic in m.publishes} | {"fleet", "funding"}  # supervisor, operator
     for manifest in manifests:
         assert set(manifest.consumes) <= published
         assert any(request.path == "/health" for request in manifest.load)

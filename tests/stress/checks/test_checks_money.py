@@ -11,6 +11,7 @@ from engines.wire.messages import (
     Cancelled,
     Envelope,
     Fill,
+    Funding,
     Margin,
     Order,
     PositionRow,
@@ -103,6 +104,38 @@ def test_cash_fees_and_equity_to_the_last_unit() -> None:
         history, told = held()
         changed(history, told[3], **{field: getattr(told[3].body, field) + 1})
         assert words(check, history.evidence()) == [said]
+
+
+def funded(history: History, told: list[Envelope], *, booked: int | None) -> list[Envelope]:
+    """The account is then funded with 700,000 at the opening; what is booked of it, None for nothing."""
+    funding = history.add(Funding(7_000_000_000), 4 * S, "start", trace="r1/start")
+    if booked is None:
+        return told
+    last = told[-1].body
+    assert isinstance(last, Positions)
+    return [*told, positions_of(history, funding, last.rows[0], last.cash + booked, last.fees)]
+
+
+def test_a_funding_changes_cash_and_equity_by_what_it_says() -> None:
+    history, told = held()
+    funded(history, told, booked=7_000_000_000 - CASH)
+    history.add(Positions((), CASH, 0, CASH), 0, "portfolio", trace="r2/before")  # the next replay has its own
+    for check in (positions.check_positions, positions.check_cash, positions.check_fees, positions.check_equity):
+        assert check(history.evidence()) == ()
+
+
+def test_cash_that_no_funding_says_and_a_funding_that_is_not_booked() -> None:
+    history, told = held()
+    funded(history, told, booked=7_000_000_000 - CASH - 1)
+    assert words(positions.check_cash, history.evidence()) == ["cash: -1 of 1/10,000 appeared in it"]
+    assert len(positions.check_equity(history.evidence())) == 1
+    history, told = held()
+    funded(history, told, booked=None)
+    assert words(positions.check_cash, history.evidence()) == ["cash: its last funding is in no positions"]
+    history, told = held()
+    changed(history, told[3], cash=told[3].body.cash + 1)  # type: ignore[attr-defined]
+    funded(history, told, booked=7_000_000_000 - CASH)
+    assert words(positions.check_cash, history.evidence()) == ["cash: 1 of 1/10,000 appeared in it"]
 
 
 def test_trimmed_positions_are_judged_from_the_first_fill_on() -> None:

@@ -45,13 +45,15 @@ def publish(fleet: MissionFleet, first: int, count: int) -> None:
 
     async def send() -> None:
         bus = fleet.bus("main")
-        for number in range(first, first + count):
-            body = Signal("source", "AAPL", number, "")
-            saved = await bus.claim("source")
-            header = Header("source", saved.epoch, 1, "", 1, "r1/window", 10**18 + number, number, number)
-            output = Output(body.TOPIC, encode_header(header), encode_body(body))
-            await bus.commit(Commit(owner="source", epoch=saved.epoch, cursors={}, outputs=[output]))
-        await bus.close()
+        try:
+            for number in range(first, first + count):
+                body = Signal("source", "AAPL", number, "")
+                saved = await bus.claim("source")
+                header = Header("source", saved.epoch, 1, "", 1, "r1/window", 10**18 + number, number, number)
+                output = Output(body.TOPIC, encode_header(header), encode_body(body))
+                await bus.commit(Commit(owner="source", epoch=saved.epoch, cursors={}, outputs=[output]))
+        finally:
+            await bus.close()
 
     asyncio.run(send())
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engines.fleet import process
-from engines.wire.errors import UsageError
+from engines.wire.errors import BusError, UsageError
 from stress.faults import heal
 from stress.faults.drill import BUSY, CLOCK, DISK, MEMORY
 from stress.faults.fault import Fault
@@ -27,6 +27,7 @@ FAULTS = [
     Fault("burners", "cpu-pressure", "host", 60.0, {"processes": 1}),
     Fault("holder", "memory-pressure", "host", 60.0, {"share": 0.002}),
     Fault("pause", "pause", "backend", 60.0),
+    Fault("file", "bus-file", "bus-main", 60.0),
 ]
 
 
@@ -112,6 +113,31 @@ def test_a_full_disk_degrades_the_recorder_which_loses_nothing(fleet: MissionFle
     until(lambda: recorded(fleet) == before + stream.sent)
     until(lambda: fleet.get("backend", "/health")["status"] == "healthy")
     assert fleet.refresh().wanted[0].pid == pid
+
+
+@pytest.mark.parametrize("target", ["bus-main", "bus-market"])
+def test_a_bus_whose_file_cannot_grow_is_told_and_loses_nothing(
+    fleet: MissionFleet, journal: UndoJournal, target: str
+) -> None:
+    before, pids = recorded(fleet), fleet.pids()
+    publish(fleet, before + 1_001, 3)
+    until(lambda: recorded(fleet) == before + 3)
+    kind = KINDS["bus-file"]
+    done = kind.inject(Fault("b", "bus-file", target, 60.0), fleet, journal)
+    assert done.proven and done.undo is not None, done.proof
+    if target == "bus-main":
+        with pytest.raises(BusError, match="MISCONF"):  # whoever publishes hears it
+            publish(fleet, before + 1_004, 1)
+    until(lambda: fleet.get("backend", "/health")["status"] == "degraded")
+    status, words = checks(fleet)[target]
+    assert status == "fail" and "MISCONF" in words
+    assert recorded(fleet) == before + 3
+    assert kind.heal(done.undo, journal).proven
+    publish(fleet, before + 1_005, 2)
+    until(lambda: recorded(fleet) == before + 5)
+    until(lambda: fleet.get("backend", "/health")["status"] == "healthy")
+    until(lambda: fleet.refresh().healthy)
+    assert fleet.pids() == pids  # nobody was replaced
 
 
 @pytest.mark.parametrize(

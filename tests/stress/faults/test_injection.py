@@ -13,6 +13,7 @@ from engines.fleet.status import EngineHealth
 from engines.wire.bus import MemoryBus
 from engines.wire.errors import NotRunning, UsageError
 from reports import records
+from stress.excused import Excused
 from stress.faults.fault import Done, Fault, Undo, Value
 from stress.faults.kinds import KINDS
 from stress.faults.undo import UndoJournal
@@ -55,6 +56,7 @@ class Going:
         self.folder = folder
         self.kept: list[records.AnyRecord] = []
         self.fleet = self
+        self.excused = Excused()
         known = {"response_ms": 1.0, "uptime_s": 1.0, "pid": 1, "restarts": 0}
         self._well = EngineHealth(name="risk", title="Risk", port=1, status="healthy", **known)  # type: ignore[arg-type]
 
@@ -84,6 +86,9 @@ class Going:
 
     def keep(self, *_: object) -> None:
         """Nobody reads it."""
+
+    def show(self, *_: object) -> None:
+        """Nobody looks."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Latency, stall, reset, half-open and partition on a real Valkey with real clients: injected, seen, healed."""
+"""Latency, bandwidth, stall, reset, half-open and partition on a real Valkey with real clients."""
 
 import os
 import socket
@@ -86,6 +86,10 @@ def test_a_proxy_that_only_passes_proves_nothing(fleet: BusFleet, client: Client
             suffers, seen = proxy_kinds._suffering(Shape(mode=mode, delay_ms=50), str(place.control))
             assert not suffers, seen
         assert not proxy_client.broken(str(place.control), 0.3).closed
+        address = fleet.url_of("main").address
+        limit = Shape(mode="bandwidth", bytes_per_s=100_000)
+        suffers, seen = proxy_kinds._limited(limit, str(place.control), address)
+        assert not suffers and "bytes/s through the proxy" in seen, seen
     finally:
         assert BY_NAME["stall"].heal(undo, UndoJournal(fleet.home)).proven
 

@@ -12,7 +12,9 @@ OK_BODY = json.dumps({"status": "ok", "rows": [{"value": 1.5}]}).encode()
 
 
 class FaultyServer:
-    """Paths: /ok /delay/MS /silent /reset /500 /404 /302 /half /chunked /big /until-close /close /garbage /wrong."""
+    """Paths: /ok /delay/MS /silent /reset /500 /404 /302 /half /chunked /big /until-close /close /garbage /wrong
+    /flips/N: right until request N, then wrong in as many bytes.
+    """
 
     def __init__(self) -> None:
         self.seen = 0  # requests read
@@ -90,6 +92,8 @@ class FaultyServer:
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             writer.transport.abort()
             return False
+        if kind == "flips":
+            kind = "flipped" if self.seen > int(argument) else "ok"
         for part in reply(kind):
             writer.write(part)
             await writer.drain()
@@ -109,6 +113,7 @@ REPLIES = {
     "until-close": [b"HTTP/1.0 200 OK\r\n\r\n" + OK_BODY],
     "close": [START + b"Connection: close\r\n" + SIZED + OK_BODY],
     "garbage": [b"this is no HTTP reply at all, not one line of it\r\n\r\n"],
+    "flipped": [START + SIZED + OK_BODY.replace(b"1.5", b"2.5")],
     "wrong": [START + b'Content-Length: 16\r\n\r\n{"status":"bad"}'],
 }
 

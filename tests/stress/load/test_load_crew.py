@@ -81,8 +81,12 @@ def test_two_processes_send_one_schedule(server: FaultyServer, tmp_path: Path, g
     assert opened.lag is not None and opened.lag.count == 200
     assert opened.cpu_share_max < opened.cpu_share < 2 * opened.cpu_share_max + 1e-9
     assert len(opened.slowest) == 20
+    assert [one.part for one in opened.processes] == [0, 1]
+    for one in opened.processes:
+        own, _ = read_intervals(tmp_path / f"p.generator-lag-{one.part}.hlog")
+        assert one.lag is not None and sum(each.total_count for each in own.values()) == one.lag.count == 100
     assert not list(tmp_path.glob(".part-*"))
-    for kind, histogram in (("a", opened.latency), ("generator-lag", opened.lag), ("service-time", opened.service)):
+    for kind, histogram in (("a", opened.latency), ("generator-lag", opened.lag), ("a.service-time", opened.service)):
         intervals, _ = read_intervals(tmp_path / f"p.{kind}.hlog")
         assert histogram is not None and sum(each.total_count for each in intervals.values()) == histogram.count
 

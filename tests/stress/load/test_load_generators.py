@@ -255,3 +255,24 @@ def test_a_second_tells_the_latency_of_what_ended_in_it() -> None:
     assert ended(bout, 2 * second, 5.0) == (4_000, 1_499_999)  # 2, 4 and 1,500 ms ended in it
     assert ended(bout, 4 * second, 5.0) == (None, None)
     assert ended(dataclasses.replace(bout, think=0), 2 * second, 5.0) == (None, None)
+
+
+def test_every_body_is_checked_those_equal_to_a_good_one_without_being_read_again(
+    run_plan: RunPlan, server: FaultyServer
+) -> None:
+    target = Target("a", server.port, (Request("/flips/60", check=VALUE),), connections=1)
+    result, _ = run_plan(LoadPlan((target,), (OpenPhase("p", (100.0,), 1.0, "even"),)))
+    phase = result.phases[0]
+    assert counts_of(phase).failed == {"bad_body": 40}
+    assert (phase.bodies_checked, phase.bodies_unchecked) == (100, 0)
+    assert [one.reason for one in phase.first_failed] == ["rows.0.value is 2.5, not 1.5"] * 20
+
+
+def test_a_body_that_is_too_large_to_keep_is_told_as_unchecked(run_plan: RunPlan, server: FaultyServer) -> None:
+    target = Target("a", server.port, (Request("/big", check=VALUE),), connections=2)
+    result, _ = run_plan(LoadPlan((target,), (OpenPhase("p", (10.0,), 1.0, "even"),)))
+    phase = result.phases[0]
+    if result.generator == "epoll":
+        assert (counts_of(phase).done, phase.bodies_checked, phase.bodies_unchecked) == (10, 0, 10)
+    else:
+        assert counts_of(phase).failed == {"bad_body": 10}

@@ -37,8 +37,8 @@ def test_a_run_streams_its_seconds_and_ends_with_the_totals(
     assert (ready[0].wanted, ready[0].open) == (4, 4)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "p.a.hlog",
+        "p.a.service-time.hlog",
         "p.generator-lag.hlog",
-        "p.service-time.hlog",
     ]
 
 

@@ -42,7 +42,7 @@ def test_corrected_and_uncorrected_differ_by_what_arithmetic_predicts(
     result, _ = run_plan(LoadPlan((stalling(server),), (phase,)))
     found = result.phases[0]
     assert found.targets["a"].counts.done == found.targets["a"].counts.sent == RATE * SECONDS
-    corrected, uncorrected = logged(tmp_path / "p.a.hlog"), logged(tmp_path / "p.service-time.hlog")
+    corrected, uncorrected = logged(tmp_path / "p.a.hlog"), logged(tmp_path / "p.a.service-time.hlog")
     spare = RATE * STALL_S / 8
     for over_ms in (250, 500, 750, 900):
         wanted = predicted(server, over_ms / 1000)
@@ -61,7 +61,7 @@ def test_hdrhistograms_correction_of_a_closed_loop_agrees_with_the_open_one(
 ) -> None:
     closed = ClosedPhase("c", 1, SECONDS, think_s=1 / RATE)
     runs("", tmp_path)(LoadPlan((stalling(server),), (closed,)))
-    uncorrected, corrected = logged(tmp_path / "c.service-time.hlog"), empty_histogram()
+    uncorrected, corrected = logged(tmp_path / "c.a.service-time.hlog"), empty_histogram()
     record_corrected(uncorrected, corrected, round(1e6 / RATE))
     spare = RATE * STALL_S / 8
     for over_ms in (250, 500, 750, 900):

@@ -178,7 +178,7 @@ def test_the_touch_is_published_when_it_changes() -> None:
     ladder.apply(1, 0, 1, 8.0, 5)
     feed.add_book(ladder)
     assert feed.queued == 1
-    feed.add_trades([Trade(7, 10.0, 1.0), Trade(8, 9.5, 2.0), Trade(9, 9.5, 3.0)])
+    feed.add_trades([Trade(10.0, 1.0), Trade(9.5, 2.0), Trade(9.5, 3.0)])
     taken = feed.take(0)
     assert taken is not None
     assert taken.quotes.tolist()[0][2:] == (90_000, 100_000, 5, 5)

@@ -1,6 +1,7 @@
 """Feeds over HTTP, their place beside the replay, and what a restart does with their session."""
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,13 @@ def test_one_clock_at_a_time(client: TestClient[Litestar]) -> None:
     assert client.post("/feeds", json={"feeds": [FEED]}).status_code == 400
     refused = client.post("/replay", json={"quick": True})
     assert (refused.status_code, refused.json()["detail"]) == (400, "Feeds are running.")
+
+
+def test_feeds_are_stamped_by_the_clock_of_their_process() -> None:
+    desk, runtime = FeedDesk(), runtime_of(MemoryBus())
+    build(Player(), desk).sources(runtime)
+    runtime.wall.step(-3_600.0)
+    assert desk._edge.wall_ns() < time.time_ns() - 3_590 * 10**9
 
 
 def test_a_replay_keeps_feeds_out(client: TestClient[Litestar]) -> None:
