@@ -15,9 +15,8 @@ from types import FrameType
 from engines.fleet.status import FleetStatus
 from engines.wire.errors import NautilusError
 from stress.fleet import MissionFleet
+from stress.unheard import NUMBERS
 
-NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Ctrl-C, a manager's word (`nautilus stress stop` too), a terminal that is gone."""
 SAME_S = 0.5
 """What comes so soon is the same word: `timeout` and a closing terminal tell a process and then its whole group."""
 _LOOK_S = 0.1

@@ -11,6 +11,7 @@ import psutil
 from engines.fleet.buses import find_server
 from reports import records
 from stress.history.stamp import stamp
+from stress.unheard import unheard
 
 PACKAGES = ("duckdb", "hiredis", "litestar", "msgspec", "numba", "numpy", "redis", "uvicorn", "uvloop")
 
@@ -42,4 +43,5 @@ def _cpu_model() -> str:
 
 def _bus_version() -> str:
     command = [str(find_server(os.environ)), "--version"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    with unheard():
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()

@@ -267,9 +267,12 @@ def _answered(daemon: "subprocess.Popen[bytes]", spec: FleetSpec) -> bool:
     """Give it its specification and read its one line.  False: another one was faster."""
     if daemon.stdin is None or daemon.stdout is None:
         raise NautilusError("The supervisor has no pipes.")
-    with contextlib.suppress(BrokenPipeError):
+    try:
         daemon.stdin.write(encode(spec))
         daemon.stdin.flush()
+    except BrokenPipeError:  # it has ended, and says below why
+        with contextlib.suppress(BrokenPipeError):
+            daemon.stdin.close()  # which drops what it was not told
     said = _first_line(daemon.stdout)
     try:
         answer = msgspec.json.decode(said, type=Answer)

@@ -17,6 +17,7 @@ from typing import Self
 from engines.wire.errors import NautilusError
 from reports.records import HISTORY, AnyRecord, encode
 from stress.orphans import END_S
+from stress.unheard import unheard
 
 FAREWELL = b"\n"  # an empty line: the parent ends on purpose
 _PIPE_BYTES = 1 << 20
@@ -50,9 +51,15 @@ class History:
         _widen(pipe)
         command = [sys.executable, "-m", "stress.history.writer", str(path)]
         root = Path(__file__).resolve().parents[2]
-        writer = subprocess.Popen(  # apart from our group and our standard output, which may have a waiting reader
-            command, stdin=source, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True, cwd=root
-        )
+        with unheard():
+            writer = subprocess.Popen(  # apart from our group and our standard output, which may have a waiting reader
+                command,
+                stdin=source,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+                cwd=root,
+            )
         os.close(source)
         return cls(path, writer, pipe)
 

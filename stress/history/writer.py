@@ -17,6 +17,7 @@ from pathlib import Path
 from reports import chain
 from stress import orphans  # before it is needed: what is installed may be another version by then
 from stress.place import FLEET
+from stress.unheard import NUMBERS
 
 GROUP_S = 0.2
 """Longest time that a line waits for its sync."""
@@ -74,7 +75,7 @@ def serve(source: int, committer: Committer) -> None:
 
 def main(path: Path) -> int:
     """Create the file (it must not exist) and serve standard input; only the end of input ends it, no signal to all."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in NUMBERS:
         signal.signal(number, signal.SIG_IGN)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
     committer = Committer(descriptor)

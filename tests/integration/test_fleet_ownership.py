@@ -47,8 +47,8 @@ def test_whatever_they_do_they_end_and_the_buses_stay(fleet: ToyFleet) -> None:
     zygote = [m for m in fleet.members() if m not in (*engines.values(), *servers)]
     fleet.kill(engines["b"].pid, signal.SIGSTOP)
     (fleet.state / "stick").touch()
-    beats = Beats(fleet.where.beats, 3)
-    fleet.until(lambda: time.monotonic_ns() - beats.read(2).beat_ns > 400_000_000, "c is stuck")
+    beats, slot = Beats(fleet.where.beats, 3), list(engines).index("c")
+    fleet.until(lambda: time.monotonic_ns() - beats.read(slot).beat_ns > 400_000_000, "c is stuck")
     fleet.kill(supervisor)
     assert process.wait_gone([engines["a"]], END_S + 5.0) == []
     assert process.wait_gone([*engines.values(), *zygote], _LIMIT_S) == []

@@ -11,8 +11,9 @@ import pytest
 from engines.fleet.errors import TimedOut
 from engines.fleet.status import FleetStatus
 from engines.wire.errors import NautilusError
-from stress.ending import NUMBERS, SAME_S, Asked, end_fleet, heard
+from stress.ending import SAME_S, Asked, end_fleet, heard
 from stress.fleet import MissionFleet
+from stress.unheard import NUMBERS
 
 
 def test_the_first_signal_asks_and_a_later_one_hurries() -> None:
