@@ -18,9 +18,9 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a handler ends with exec, deafness does not
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def valkey_url() -> Iterator[str]:
-    """A Valkey server of this test session, by URL."""
+    """A Valkey server of this file of tests, by URL: what one file leaves there, no other sees."""
     folder = Path(tempfile.mkdtemp(prefix="nb"))
     socket = folder / "s"
     process = subprocess.Popen([get_binary_path(), "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)

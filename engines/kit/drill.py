@@ -6,6 +6,7 @@ ends by itself after its time, whether or not whoever asked for it is still aliv
 
 import asyncio
 import errno
+import mmap
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -56,7 +57,7 @@ class _Force:
         self.request = request
         self.until = time.monotonic() + request.for_s
         self.seen = 0.0
-        self.held: bytearray | None = None
+        self.held: mmap.mmap | None = None  # a mapping of its own: closing it gives the pages back for certain
         self.ending: asyncio.TimerHandle | None = None
         self.task: asyncio.Task[None] | None = None
 
@@ -102,8 +103,8 @@ class Drills:
         force = _Force(request)
         self._check(request)
         if request.kind == "memory":
-            force.held = bytearray(round(request.amount) * _MB)
-            force.held[:: os.sysconf("SC_PAGE_SIZE")] = b"\1" * -(-len(force.held) // os.sysconf("SC_PAGE_SIZE"))
+            force.held = mmap.mmap(-1, round(request.amount) * _MB)
+            force.held[:: mmap.PAGESIZE] = b"\1" * -(-len(force.held) // mmap.PAGESIZE)
         elif request.kind == "clock-step":
             self._wall.step(request.amount)
         elif request.kind == "busy-loop":
@@ -123,7 +124,8 @@ class Drills:
             force.task.cancel()
         if kind == "clock-step":
             self._wall.step(0)
-        force.held = None
+        if force.held is not None:
+            force.held.close()
 
     def in_force(self) -> list[DrillState]:
         """All that are in force now."""
@@ -151,7 +153,7 @@ class Drills:
         if request.kind == "clock-step":
             seen = round((self._wall.ns() - time.time_ns()) / 1e9, 3)
         elif request.kind == "memory":
-            seen = len(force.held or b"") / _MB
+            seen = len(force.held) / _MB if force.held is not None else 0.0
         return DrillState(request.kind, request.amount, max(0.0, force.until - time.monotonic()), seen)
 
 
