@@ -3,11 +3,12 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from nautilus_cli.console import Console, Meter
+from nautilus_cli.console import Console, Failure, Meter
 from nautilus_cli.exits import ExitCode, of_signal, of_verdict
 from nautilus_cli.streams import Unread
 from nautilus_cli.table import Tone
@@ -17,6 +18,7 @@ from stress.options import Options
 from stress.progress import Listener, Progress
 
 if TYPE_CHECKING:
+    from stress.broken import Breakdown
     from stress.plan import MissionPlan
     from stress.runner import Outcome
 
@@ -52,8 +54,12 @@ def fly(mission: Mission, options: Options, console: Console, after: After) -> E
     console.say(run_views.next_commands(outcome.folder))
     if after.notify is not None and outcome.verdict not in _GOOD:
         _tell(after.notify, document, console)
+    if outcome.broke is not None:
+        _lament(outcome.broke, outcome.folder, console)
     if outcome.interrupted:
         return of_signal(outcome.interrupted)
+    if outcome.broke is not None:
+        return ExitCode.FAILED
     if not outcome.verified:
         console.say("The report does not verify.")
         return ExitCode.FAILED
@@ -73,9 +79,27 @@ def _show(outcome: "Outcome", document: dict[str, object], console: Console) -> 
     console.show(
         run_views.criteria_table(criteria),
         "",
-        f"Verdict: {console.coloured(word.text, word.tone)}{' (interrupted)' if outcome.interrupted else ''}",
+        f"Verdict: {console.coloured(word.text, word.tone)}{_cut_short(outcome)}",
         f"Report:  {outcome.report}",
     )
+
+
+def _cut_short(outcome: "Outcome") -> str:
+    if outcome.interrupted:
+        return " (interrupted)"
+    return " (its runner broke)" if outcome.broke is not None else ""
+
+
+def _lament(broke: "Breakdown", folder: Path, console: Console) -> None:
+    """Told on standard error, with -q too; the document of a run says it by its status."""
+    where = f"Its traceback is in {broke.log}." if broke.log is not None else "Its traceback could not be written."
+    failure = Failure(
+        code=ExitCode.FAILED,
+        what=f"The mission's own code broke: {broke.words}",
+        why=f"A fault of Nautilus or of a plug-in, not of the fleet; what was measured is sealed. {where}",
+        next=f"nautilus report show {folder}",
+    )
+    Console(quiet=console.quiet).fail(failure)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from reports import summary
+from reports import show, summary
 from reports.compose import compose
 from reports.criteria import Verdict
 from reports.errors import ReportError
@@ -111,7 +111,7 @@ def setting(report: Report) -> dict[str, object]:
     """What must be equal for two runs to be comparable: the machine, the mission, its plan, and whose engines flew."""
     machine = {f"host {key}": value for key, value in _machine(report).items()}
     mission = {f"mission {key}": value for key, value in _mission(report).items()}
-    return machine | mission | {"replaced engines": _replaced(report)}
+    return machine | mission | {"replaced engines": _replaced(report), "foreign engines": _foreign(report)}
 
 
 def _differ(old: dict[str, object], new: dict[str, object]) -> Iterator[str]:
@@ -143,6 +143,13 @@ def _replaced(report: Report) -> str:
     runs = report.history.of(Run)
     found = sorted(runs[0].replaced.items()) if runs else []
     return ", ".join(f"{engine} from {folder}" for engine, folder in found) or "none"
+
+
+def _foreign(report: Report) -> str:
+    """Every engine that is another program, and which one: its command's digest stands for words that may be secret."""
+    runs = report.history.of(Run)
+    found = sorted(runs[0].foreign.items()) if runs else []
+    return ", ".join(f"{engine} is {show.program(words)}" for engine, words in found) or "none"
 
 
 def _changes(data: tuple[RunData, RunData], reports: tuple[Report, Report]) -> list[Change]:

@@ -36,7 +36,7 @@ def compose(data: RunData) -> Report:
     found = conclusions(judged, figures, disagreements, run.engines)
     found += findings.findings(history, data.logs, figures)
     parts = [
-        sections.executive_summary(history, figures, disagreements),
+        sections.executive_summary(history, figures, judged, disagreements),
         *sections_thresholds.aborted(history),
         _achievements(judged),
         sections.engine_health(history, figures),

@@ -69,7 +69,7 @@ def judge_all(history: "History", figures: Figures, disagreements: "list[Disagre
     judged = [_judge(wanted, RULES.get(wanted.id), case, disagreements, lacking) for wanted in run.criteria]
     judged += [_judge(CriterionTarget(id=name), rule, case, disagreements, lacking) for name, rule in own.items()]
     kept = [item for item in judged if item is not None]
-    return [_lowered(item, history.gap) for item in kept] if history.gap else kept
+    return [_lowered(item, history.gap, broken=history.word == "broken") for item in kept] if history.gap else kept
 
 
 def overall(judged: list[Judged]) -> Verdict:
@@ -139,8 +139,10 @@ def _exceeded(rule: Rule, value: float, target: float) -> bool:
     return value >= 2 * target if rule.compare in {"above", "at least"} else value <= target / 2
 
 
-def _lowered(item: Judged, gap: str) -> Judged:
-    if item.verdict > Verdict.ACHIEVED:
+def _lowered(item: Judged, gap: str, *, broken: bool) -> Judged:
+    """What a run that is not whole cannot pass; a broken runner is a rig that failed, and leaves nothing unknown."""
+    if item.verdict > Verdict.ACHIEVED and not (broken and item.verdict is Verdict.UNKNOWN):
         return item
+    verdict = Verdict.INVALID if broken else Verdict.UNKNOWN
     note = f"the run is not whole: {gap}"
-    return Judged(item.id, item.title, item.target, item.measured, item.unit, Verdict.UNKNOWN, note, item.figures)
+    return Judged(item.id, item.title, item.target, item.measured, item.unit, verdict, note, item.figures)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from reports import show
 from reports.figures import Figures
 from reports.history import History
 from reports.latency import Logs
@@ -32,9 +33,11 @@ def contradicted(history: History) -> Iterator[Claim]:
 
 
 def replaced(history: History) -> Iterator[Claim]:
-    """Engines that are not those that ship."""
+    """Engines that are not those that ship: others in their place, and other programs beside them."""
     for engine, origin in (history.run.replaced if history.run is not None else {}).items():
         yield Claim("{engine}: replaced by {origin}.", {"engine": engine, "origin": origin})
+    for engine, words in (history.run.foreign if history.run is not None else {}).items():
+        yield Claim("{engine}: a foreign program, {words}.", {"engine": engine, "words": show.program(words)})
 
 
 def _late(history: History, logs: Logs, figures: Figures) -> Iterator[Claim]:

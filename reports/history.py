@@ -14,7 +14,12 @@ from reports.errors import ReportError
 from reports.records import HISTORY, SCHEMA_VERSION, AnyRecord, End, Health, Level, Load, Phase, Record, Run, decode
 
 R = TypeVar("R", bound=Record)
-_WORDS = {"interrupted": "it was stopped", "failed": "it failed", "aborted": "its own condition held"}
+_WORDS = {
+    "interrupted": "it was stopped",
+    "failed": "it failed",
+    "aborted": "its own condition held",
+    "broken": "its runner broke",
+}
 SLACK_NS = 1_000_000_000
 """Records of concurrent parts of a run may be written so much later than others that were stamped after them."""
 _MANY = 4096
@@ -65,8 +70,8 @@ class History:
 
     @property
     def word(self) -> str:
-        """What a run that is not whole is called: aborted, by a condition of its own, or interrupted."""
-        return "aborted" if self.end is not None and self.end.status == "aborted" else "interrupted"
+        """What a run that is not whole is called: aborted, by a condition of its own, broken, or interrupted."""
+        return self.end.status if self.end is not None and self.end.status in ("aborted", "broken") else "interrupted"
 
     @cached_property
     def gap(self) -> str | None:

@@ -6,7 +6,7 @@ from reports.figures import Figures
 
 Part = Literal["messagebus", "backtesting"]
 PARTS: dict[Part, tuple[str, ...]] = {
-    "messagebus": ("bus.", "busbench.", "hop.", "staleness."),
+    "messagebus": ("bus.", "busbench.", "hop.", "replay.", "staleness."),
     "backtesting": ("backtests.",),
 }
 """How the ids of a part's figures begin."""

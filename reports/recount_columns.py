@@ -65,6 +65,13 @@ class _Columns:
         self.phases, self.engines = Numbers(), Numbers()
         self._phase, self._engine = array("q"), array("q")
 
+    def forget(self) -> None:
+        """Keep how many lines each phase and engine has, and nothing else: millions of lines weigh."""
+        self._pairs  # noqa: B018 - counted, it stays
+        for name, value in vars(self).items():
+            if isinstance(value, array):
+                setattr(self, name, array(value.typecode))
+
     def _place(self, lines: list[LoadLine] | list[HealthLine]) -> None:
         self._phase.extend([self.phases[line.phase] for line in lines])
         self._engine.extend([self.engines[line.engine] for line in lines])
@@ -117,6 +124,11 @@ class Seconds(_Columns):
         counts["done"].extend([line.done for line in lines])
         counts["failed"].extend([sum(line.failed.values()) if line.failed else 0 for line in lines])
         counts["unsent"].extend([line.unsent for line in lines])
+
+    def forget(self) -> None:
+        """The counts as well."""
+        super().forget()
+        self._counts = {field: array("q") for field in self.FIELDS}
 
     @cached_property
     def sums(self) -> dict[tuple[str, str], list[int]]:

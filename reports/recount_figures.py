@@ -21,18 +21,11 @@ _TOTALS = (
     ("redeliveries", "redeliveries"),
     ("reordered", "reordered"),
 )
-_BACK = {
-    "detect": "detected_ns",
-    "restart": "restarted_ns",
-    "healthy": "healthy_ns",
-    "regain": "regained_ns",
-    "drain": "drained_ns",
-}
 
 
 def figures(rows: Rows) -> dict[str, Number]:
     """Every figure that the history alone bears."""
-    parts = (_run(rows), _engines(rows), _load(rows), _calibration(rows), _bus(rows), _faults(rows), _tape(rows))
+    parts = (_run(rows), _engines(rows), _load(rows), _calibration(rows), _bus(rows), _tape(rows))
     return {name: float(value) if isinstance(value, int) else value for part in parts for name, value in part}
 
 
@@ -169,6 +162,9 @@ def _load(rows: Rows) -> Pairs:
         yield from _generator(rows, phase)
         held = [record["at_peak"] for record in rows.of("connections") if record["phase"] == phase]
         yield f"connections.{phase}.at_peak", min(held, default=None)
+        busy = sorted(record["cores"] for record in rows.of("other_programs") if record["phase"] == phase)
+        if busy:
+            yield f"others.{phase}.cores", busy[-1]
     begin = run(rows)
     pairs = {(record["phase"], record["engine"]) for record in measured}
     asked: dict[str, list[str]] = {record["phase"]: record["engines"] for record in rows.of("load_targets")}
@@ -236,46 +232,6 @@ def _bus(rows: Rows) -> Pairs:
     window = max((row["seconds"] for row in accounts.values()), default=0.0)
     least = sum(min(row["processed_unique"] for row in own) for own in topics.values())
     yield "bus.rate_msgs_s", least / window if window else None
-
-
-def _faults(rows: Rows) -> Pairs:
-    faults, ways = rows.of("fault"), rows.of("recovery")
-    if not faults and not ways:
-        return
-    injected = sum(record["event"] == "inject" for record in faults)
-    yield "faults.injected", injected
-    yield "faults.unproven", sum(not record["proven"] for record in faults)
-    unseen = [all(way.get(stamp) is None for stamp in ("detected_ns", "restarted_ns")) for way in ways]
-    fine = [way.get("regained_ns") is not None for way in ways]
-    yield "faults.borne", sum(quiet and well for quiet, well in zip(unseen, fine, strict=True))
-    yield "recovery.missing", injected - sum(record.get("regained_ns") is not None for record in ways)
-    for name, field in _BACK.items():
-        times: list[float] = []
-        counted = 0
-        for record, quiet, well in zip(ways, unseen, fine, strict=True):
-            seconds = None if record.get(field) is None else (record[field] - _start(record, name)) / 1e9
-            yield f"recovery.{record['id']}.{name}_s", seconds
-            spared = well and seconds is None and (name == "restart" or (name == "detect" and quiet))
-            if record["target"] != "supervisor" and not spared:
-                counted += 1
-                times += [] if seconds is None else [seconds]
-        times = sorted(times) if len(times) == counted else []
-        yield f"recovery.{name}_mean_s", _average(times)
-        yield f"recovery.{name}_p95_s", times[-(-len(times) * 95 // 100) - 1] if times else None
-        yield f"recovery.{name}_worst_s", times[-1] if times else None
-    rebuilt = [record for record in ways if record["target"] == "supervisor"]
-    if rebuilt:
-        ends = [record.get("regained_ns") for record in rebuilt]
-        spans = [(end - record["injected_ns"]) / 1e9 for end, record in zip(ends, rebuilt, strict=True) if end]
-        yield "recovery.supervisor_worst_s", max(spans) if len(spans) == len(rebuilt) else None
-
-
-def _start(record: Fields, name: str) -> int:
-    """From when a recovery counts: the healing, where nothing had been started anew before it; else the injection."""
-    healed, again = record.get("healed_ns"), record.get("restarted_ns")
-    early = again is not None and healed is not None and again < healed
-    start: int = record["injected_ns"] if name == "detect" or healed is None or early else healed
-    return start
 
 
 def _tape(rows: Rows) -> Pairs:

@@ -75,6 +75,11 @@ class Rows:
         if last is not None:
             self.last = msgspec.json.decode(last[_HEAD:])
 
+    def forget(self) -> None:
+        """Let go of the columns; what is counted of them is known."""
+        self.seconds.forget()
+        self.probes.forget()
+
     def _other(self, line: bytes) -> bool:
         """Add the record of any line; false for one that holds no object."""
         record = msgspec.json.decode(line[_HEAD:])

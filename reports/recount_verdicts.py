@@ -60,7 +60,7 @@ class Verdicts:
         """Verdict, measured value and target of each criterion that the run judges."""
         found = {wanted["id"]: self._judge(wanted["id"], wanted.get("target")) for wanted in self._run["criteria"]}
         found |= {name: self._judge(name, None) for name in self._asked}
-        return {name: item for name, item in found.items() if item is not None}
+        return {name: (self._lowered(item[0]), *item[1:]) for name, item in found.items() if item is not None}
 
     def overall(self) -> str:
         """The worst of them."""
@@ -80,9 +80,14 @@ class Verdicts:
             verdict = "INVALID"
         if value is None and name in self._lacking:
             verdict = "NOT AVAILABLE"
-        if not self._whole and verdict in {"EXCEEDED", "ACHIEVED"}:
-            verdict = "UNKNOWN"
         return verdict, value, target
+
+    def _lowered(self, verdict: str) -> str:
+        """What is left of a verdict when the run is not whole."""
+        last = self._rows.last
+        if (last["type"], last.get("status")) == ("end", "broken"):
+            return "INVALID" if verdict in {"EXCEEDED", "ACHIEVED", "UNKNOWN"} else verdict
+        return "UNKNOWN" if not self._whole and verdict in {"EXCEEDED", "ACHIEVED"} else verdict
 
     def _compare(self, name: str, value: float | None, comparison: str, target: float | None) -> str:
         if value is None or target is None:

@@ -1,24 +1,28 @@
 """Sections about what happened: summary, engines, the crash, the buses."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from reports import findings, sections_busbench, sections_requests, sections_shedding
+from reports import findings, sections_busbench, sections_operations, sections_requests, sections_shedding
 from reports.consistency import Disagreement
+from reports.criteria import Judged, Verdict
 from reports.figures import Figures
 from reports.history import History
 from reports.measures.bus import STALE_MS, last_rows
 from reports.measures.load import loaded_phases
+from reports.measures.speed import FOREIGN_CORES
 from reports.measures.tape import day_of
 from reports.model import Block, Bullets, Claim, Row, Section, Table, row
 from reports.records import Halt, LoadSummary, Recovery, Tape
-from reports.show import bare
+from reports.show import bare, value
 
 STRESS_PLOTS = ("price-path", "drawdown", "vpin", "request-rate", "latency", "spectrum")
 _HOPS = ("Stage", "Count", "p50 ms", "p99 ms", "p99.9 ms", "Max ms")
 
 
-def executive_summary(history: History, figures: Figures, disagreements: Sequence[Disagreement] = ()) -> Section:
-    """What a hurried reader takes away; first what in it is not to be believed."""
+def executive_summary(
+    history: History, figures: Figures, judged: Sequence[Judged], disagreements: Sequence[Disagreement] = ()
+) -> Section:
+    """What a hurried reader takes away; first what in it is not to be believed, then what was not met."""
     run = history.run
     declared = str(len(run.engines)) if run else "UNKNOWN"
     alive = Claim(
@@ -35,27 +39,15 @@ def executive_summary(history: History, figures: Figures, disagreements: Sequenc
             },
         )
     claims = [
+        *_standing(judged),
         alive,
         Claim(
             "Of all health probes {availability} were answered healthy; at rest the mean answer took {idle}.",
             {"availability": figures["availability.percent"], "idle": figures["idle.response_ms"]},
         ),
     ]
-    for phase in loaded_phases(history):
-        prefix = f"load.{phase}.all"
-        claims.append(
-            Claim(
-                "Phase {phase}: {scheduled} due, {done} answered, {errors} failed, {unsent} unsent; p99 {p99}.",
-                {
-                    "phase": phase,
-                    "scheduled": figures[f"{prefix}.scheduled"],
-                    "done": figures[f"{prefix}.done"],
-                    "errors": figures[f"{prefix}.errors"],
-                    "unsent": figures[f"{prefix}.unsent"],
-                    "p99": figures[f"{prefix}.p99_ms"],
-                },
-            )
-        )
+    claims += _loaded(history, figures)
+    claims += _crowded(history, figures)
     claims.append(
         Claim(
             "The buses carried {rate} to every consumer; lost: {lost}.",
@@ -65,9 +57,56 @@ def executive_summary(history: History, figures: Figures, disagreements: Sequenc
     claims += findings.replaced(history)
     blocks: list[Block] = [Bullets(tuple(claims))]
     if history.gap is not None:
-        words = "This run is not whole: {gap}. What it did not finish cannot pass, and is UNKNOWN or worse."
-        blocks.insert(0, Claim(words, {"gap": history.gap}))
+        words = "This run is not whole: {gap}. What it did not finish cannot pass, and is {least} or worse."
+        least = "INVALID" if history.word == "broken" else "UNKNOWN"
+        blocks.insert(0, Claim(words, {"gap": history.gap, "least": least}))
     return Section("Executive summary", (*_contrary(disagreements), *blocks))
+
+
+def _loaded(history: History, figures: Figures) -> Iterator[Claim]:
+    """What came of each phase's load."""
+    for phase in loaded_phases(history):
+        prefix = f"load.{phase}.all"
+        yield Claim(
+            "Phase {phase}: {scheduled} due, {done} answered, {errors} failed, {unsent} unsent; p99 {p99}.",
+            {
+                "phase": phase,
+                "scheduled": figures[f"{prefix}.scheduled"],
+                "done": figures[f"{prefix}.done"],
+                "errors": figures[f"{prefix}.errors"],
+                "unsent": figures[f"{prefix}.unsent"],
+                "p99": figures[f"{prefix}.p99_ms"],
+            },
+        )
+
+
+def _crowded(history: History, figures: Figures) -> list[Claim]:
+    """Phases in which others used the machine too."""
+    shares = {phase: figures[f"others.{phase}.cores"] for phase in loaded_phases(history)}
+    words = "Phase {phase}: other programs kept {cores} busy meanwhile, so its latencies and rates are theirs as well."
+    return [
+        Claim(words, {"phase": phase, "cores": cores})
+        for phase, cores in shares.items()
+        if (cores.number or 0.0) > FOREIGN_CORES
+    ]
+
+
+def _standing(judged: Sequence[Judged]) -> list[Claim]:
+    """How many criteria were met, and each that was not, the worst first; none where the mission names none."""
+    if not judged:
+        return []
+    unmet = sorted((item for item in judged if item.verdict > Verdict.ACHIEVED), key=lambda item: -item.verdict)
+    counts = {"met": str(len(judged) - len(unmet)), "all": str(len(judged))}
+    claims = [Claim("{met} of {all} criteria were met.", counts)]
+    for item in unmet:
+        slots = {
+            "verdict": item.verdict.label,
+            "title": item.title,
+            "measured": value(item.measured, item.unit),
+            "target": value(item.target, item.unit),
+        }
+        claims.append(Claim("{verdict}: {title}, {measured} against a target of {target}.", slots))
+    return claims
 
 
 def _contrary(disagreements: Sequence[Disagreement]) -> list[Claim]:
@@ -255,6 +294,7 @@ def buses(history: History, figures: Figures) -> list[Section]:
     if hops:
         stages = (row(hop.removeprefix("hop."), *(figures[f"{hop}.{field}"] for field in timed)) for hop in hops)
         blocks.append(Table(_HOPS, tuple(stages)))
+    blocks += sections_operations.replays(history, figures)
     stale = [figure for figure in figures if figure.id.startswith("staleness.")]
     if stale:
         blocks.append(Claim("Decisions on data older than {limit}:", {"limit": f"{STALE_MS} ms"}))

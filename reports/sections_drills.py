@@ -1,6 +1,6 @@
 """The section about drills."""
 
-from reports import show
+from reports import sections_operations, show
 from reports.figures import Figures
 from reports.history import History
 from reports.measures.drills import reached
@@ -34,6 +34,7 @@ def drills(history: History, figures: Figures) -> tuple[Section, ...]:
         )
         slots = {name: figures[f"killswitch.{drill.phase}.{name}"] for name in names}
         blocks.append(Claim(words, {"phase": drill.phase, **slots}))
+        blocks += sections_operations.hops(history, figures, drill)
     for searched in history.of(ReverseStress):
         prefix = f"reverse.{searched.phase}"
         words = (

@@ -2,12 +2,13 @@
 
 from reports.figures import Figures
 from reports.history import History
-from reports.measures.faults import STAMPS
+from reports.measures.faults import STAMPS, SUPERVISOR
 from reports.model import Claim, Section, Table, row
-from reports.records import Fault, Recovery
+from reports.records import EngineRecovery, Fault, Recovery
 
 _HEADS = ("Fault", "Target", "Detected s", "Restarted s", "Healthy s", "Regained s", "Drained s", "Proof")
 _SPREAD = ("Time to", "Mean s", "p95 s", "Worst s")
+_LEVELS = ("Engine", "Answers within ms", "Takes within ms", "Faults", "Regained mean s", "Worst s")
 
 
 def faults(history: History, figures: Figures) -> tuple[Section, ...]:
@@ -36,5 +37,13 @@ def faults(history: History, figures: Figures) -> tuple[Section, ...]:
         rows.append(row(recovery.kind, recovery.target, *times, proof))
     folds = ("mean", "p95", "worst")
     spread = tuple(row(name, *(figures[f"recovery.{name}_{fold}_s"] for fold in folds)) for name in STAMPS)
-    tables = (Table(_SPREAD, spread), Table(_HEADS, tuple(rows)))
+    rebuilt = {recovery.id for recovery in recoveries if recovery.target == SUPERVISOR}
+    levels = tuple(
+        row(
+            engine,
+            *(figures[f"regain.{engine}.{name}"] for name in ("answer_ms", "fresh_ms", "faults", "mean_s", "worst_s")),
+        )
+        for engine in dict.fromkeys(way.engine for way in history.of(EngineRecovery) if way.id not in rebuilt)
+    )
+    tables = (Table(_SPREAD, spread), *((Table(_LEVELS, levels),) if levels else ()), Table(_HEADS, tuple(rows)))
     return (Section("Faults and recovery", (summary, *tables), ("recovery",)),)

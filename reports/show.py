@@ -25,6 +25,12 @@ def value(amount: Value, unit: str) -> str:
     return f"{text} %" if name == "%" else f"{text} {name}"
 
 
+def program(words: str) -> str:
+    """A foreign engine's program as its run recorded it, the digest of its command cut to what tells two apart."""
+    name, _, digest = words.rpartition(" sha256:")
+    return f"{name} (command {digest[:12]})" if name else words
+
+
 def number(amount: Value, unit: str) -> str:
     """A value in the digits that its unit deserves."""
     if amount is None:

@@ -54,10 +54,29 @@ class Verification:
 
 
 @dataclass(frozen=True)
-class Basis:
-    """What the records of a run folder say by both paths, each worked out once; documents are held against it."""
+class Counted:
+    """What the second path says.  ``rows`` have let go of their columns: they only know how many records there are."""
 
-    data: RunData
+    rows: Rows
+    figures: dict[str, Number]
+    criteria: dict[str, tuple[str, float | None, float | None]]
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What the records of a run folder say by both paths, each worked out once; documents are held against it.
+
+    The second path comes first and lets go of what it read: the records are never in memory twice.
+    """
+
+    folder: Path
+
+    @cached_property
+    def data(self) -> RunData:
+        """As the first path reads it.  Raises ReportError when there is no history."""
+        self.counted  # noqa: B018 - before, see above
+        return summary.read(self.folder)
 
     @cached_property
     def report(self) -> Report:
@@ -65,16 +84,22 @@ class Basis:
         return compose(self.data)
 
     @cached_property
-    def counted(self) -> tuple[Rows, dict[str, Number], Verdicts]:
-        """By the second path.  Raises whatever raw fields that cannot be counted bring."""
-        rows, logs = recount_rows.read(self.data.folder / HISTORY), HdrLogs(self.data.folder)
-        figures = recount(self.data.folder, rows, logs)
-        return rows, figures, Verdicts(logs, rows, figures)
+    def counted(self) -> Counted | Exception:
+        """By the second path; or what raw fields that cannot be counted bring, which may be anything."""
+        try:
+            rows, logs = recount_rows.read(self.folder / HISTORY), HdrLogs(self.folder)
+            figures = recount(self.folder, rows, logs)
+            verdicts = Verdicts(logs, rows, figures)
+            found = Counted(rows, figures, verdicts.all(), verdicts.overall())
+        except Exception as error:  # told where the results are held against it
+            return error
+        rows.forget()
+        return found
 
     @cached_property
     def documents(self) -> dict[str, bytes]:
         """The text documents, rendered anew."""
-        return runs.documents(self.report, runs.plot_names(self.data.folder))
+        return runs.documents(self.report, runs.plot_names(self.folder))
 
     @cached_property
     def charts(self) -> Charts:
@@ -87,12 +112,12 @@ def verify(folder: Path, key: bytes | None = None, *, redraw: bool = False) -> V
 
     Raises ReportError when it holds no history.
     """
-    return against(Basis(summary.read(folder)), key, redraw=redraw)
+    return against(Basis(folder), key, redraw=redraw)
 
 
 def against(basis: Basis, key: bytes | None = None, *, redraw: bool = False) -> Verification:
     """Check the documents, the seal and the signature that lie in the folder now against its records."""
-    folder, history = basis.data.folder, basis.data.history
+    folder, history = basis.folder, basis.data.history
     sealed, found = _seal(folder, history.digests)
     found += [Mismatch(name, "a file of the run folder", "a link to another place") for name in seal.links(folder)]
     signed = signature.check(folder, key)
@@ -137,7 +162,7 @@ def _history(history: History, sealed: bool) -> list[Mismatch]:
 
 
 def _recount(basis: Basis, sealed: bool) -> tuple[int, list[Mismatch]]:
-    path = basis.data.folder / render_json.results_name(basis.report)
+    path = basis.folder / render_json.results_name(basis.report)
     try:
         results = msgspec.json.decode(path.read_bytes(), type=ResultsJson)
     except FileNotFoundError:
@@ -154,15 +179,17 @@ def _recount(basis: Basis, sealed: bool) -> tuple[int, list[Mismatch]]:
 
 
 def _second_path(basis: Basis, results: ResultsJson) -> tuple[int, list[Mismatch]]:
-    rows, counted, verdicts = basis.counted
+    counted = basis.counted
+    if isinstance(counted, Exception):
+        raise counted
     found = [
-        *_figures(results["figures"], counted),
-        *_criteria(results["run"]["criteria"], verdicts.all()),
-        *_evidence(basis.data.folder, rows, results),
+        *_figures(results["figures"], counted.figures),
+        *_criteria(results["run"]["criteria"], counted.criteria),
+        *_evidence(basis.folder, counted.rows, results),
     ]
-    if results["run"]["verdict"] != verdicts.overall():
-        found.append(Mismatch("verdict", results["run"]["verdict"], verdicts.overall()))
-    return len(counted), found
+    if results["run"]["verdict"] != counted.verdict:
+        found.append(Mismatch("verdict", results["run"]["verdict"], counted.verdict))
+    return len(counted.figures), found
 
 
 def _figures(reported: Sequence[FigureJson], counted: dict[str, Number]) -> Iterator[Mismatch]:
@@ -221,7 +248,7 @@ def _missing(folder: Path, rows: Rows, source: EvidenceJson) -> str | None:
 
 def _documents(basis: Basis, sealed: bool) -> Iterator[Mismatch]:
     for name, content in basis.documents.items():
-        path = basis.data.folder / name
+        path = basis.folder / name
         if not path.is_file():
             told = name == render_json.results_name(basis.report)  # its absence, already
             if sealed and not told and name not in runs.OPTIONAL:
@@ -232,7 +259,7 @@ def _documents(basis: Basis, sealed: bool) -> Iterator[Mismatch]:
 
 def _page(basis: Basis) -> Iterator[Mismatch]:
     """The page, with the pictures that lie beside it or without any."""
-    folder = basis.data.folder
+    folder = basis.folder
     page = folder / runs.REPORT_HTML
     if not page.is_file():
         return
@@ -245,9 +272,9 @@ def _page(basis: Basis) -> Iterator[Mismatch]:
 
 def _pictures(basis: Basis) -> Iterator[Mismatch]:
     """The pictures beside the report are those that the records give.  One of another library version is told so."""
-    folder = basis.data.folder / runs.PLOTS
+    folder = basis.folder / runs.PLOTS
     drawn = plots.draw(basis.data.history, basis.charts)
-    for name in runs.plot_names(basis.data.folder):
+    for name in runs.plot_names(basis.folder):
         there = (folder / f"{name}.svg").read_text(errors="replace")
         own = drawn.get(name)
         if there != own:

@@ -24,7 +24,7 @@ from typing import Any
 import duckdb
 from hdrh.histogram import HdrHistogram
 
-from reports import chain, runs, seal, summary, verify
+from reports import chain, runs, seal, verify
 from reports.errors import ReportError
 from reports.records import HISTORY
 
@@ -215,7 +215,7 @@ class Bench:
 
     def document(self, changes: Iterable[Change]) -> Iterator[Outcome]:
         """Changes of documents: what the records say is worked out once for all of them."""
-        basis = verify.Basis(summary.read(self.folder))
+        basis = verify.Basis(self.folder)
         for change in changes:
             self._apply(change)
             yield Outcome(change.group, not verify.against(basis).ok)

@@ -1,6 +1,7 @@
 """The disposable fleet of a mission: its own state, streams, store and ports."""
 
 import http.client
+import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -14,11 +15,13 @@ from engines.fleet.probe import probe
 from engines.fleet.status import EngineHealth, Event, FleetStatus
 from engines.wire.errors import NautilusError, NotRunning
 from engines.wire.redis_bus import RedisBus
+from stress.load.ids import HEADER
 from stress.place import FLEET, NAME
 
 __all__ = ["FLEET", "NAME", "NICE", "EngineRefused", "MissionFleet"]
 NICE = 10  # below the load generator, which must be on time on the same cores; engines compete among themselves
 _TIMEOUT_S = 10.0
+_LONGEST = 48  # of an id's 64 characters, those of the run
 
 
 class EngineRefused(NautilusError):
@@ -26,7 +29,10 @@ class EngineRefused(NautilusError):
 
 
 class MissionFleet:
-    """One mission's fleet under `folder`.  Its ports are the first free block."""
+    """One mission's fleet under `folder`.  Its ports are the first free block.
+
+    `run_id` begins the ids of the harness's own requests; a process that names no run has an own one.
+    """
 
     attached = False  # it was there before the mission, and stays
 
@@ -34,6 +40,12 @@ class MissionFleet:
         self.home = folder
         self.name = name
         self.status: FleetStatus | None = None
+        self.run_id = f"{name}-{os.getpid()}"
+        self._operations = itertools.count(1)
+
+    def operation(self) -> str:
+        """A new id for a request that changes something: `<run>-op-<n>`."""
+        return f"{self.run_id[:_LONGEST]}-op-{next(self._operations)}"
 
     def up(self, on_event: Callable[[Event], None]) -> FleetStatus:
         """Start everything and wait until it is ready or given up."""
@@ -87,19 +99,30 @@ class MissionFleet:
         """JSON of a GET.  Raises EngineRefused."""
         return self._request(engine, "GET", path, None)
 
-    def post(self, engine: str, path: str, body: dict[str, object]) -> Any:
-        """JSON of a POST with the fleet's token.  Raises EngineRefused."""
-        return self._request(engine, "POST", path, body)
+    def post(self, engine: str, path: str, body: dict[str, object], request: str = "") -> Any:
+        """JSON of a POST with the fleet's token; `request` is an id that `operation` gave.  Raises EngineRefused."""
+        return self._request(engine, "POST", path, body, request)
 
     def exchange(
-        self, engine: str, method: str, path: str, body: dict[str, object] | None, timeout_s: float = _TIMEOUT_S
+        self,
+        engine: str,
+        method: str,
+        path: str,
+        body: dict[str, object] | None,
+        timeout_s: float = _TIMEOUT_S,
+        request: str = "",
     ) -> tuple[int, bytes]:
-        """Status and body of a request; with the fleet's token unless it is a GET.  Raises EngineRefused: no answer."""
+        """Status and body of a request; with the fleet's token and an id unless it is a GET.
+
+        Raises:
+            EngineRefused: no answer.
+        """
         known = self.known()
         port = next(item.port for item in known.engines if item.name == engine)
         headers = {"Content-Type": "application/json"}
         if method != "GET":
             headers["X-Nautilus-Token"] = api.token(self.name, home=self.home)
+            headers[HEADER] = request or self.operation()
         link = http.client.HTTPConnection(known.host, port, timeout=timeout_s)
         try:
             link.request(method, path, None if body is None else msgspec.json.encode(body), headers)
@@ -110,8 +133,8 @@ class MissionFleet:
         finally:
             link.close()
 
-    def _request(self, engine: str, method: str, path: str, body: dict[str, object] | None) -> Any:
-        status, data = self.exchange(engine, method, path, body)
+    def _request(self, engine: str, method: str, path: str, body: dict[str, object] | None, request: str = "") -> Any:
+        status, data = self.exchange(engine, method, path, body, request=request)
         if status >= http.client.BAD_REQUEST:
             raise EngineRefused(f"{engine} refuses {path}.", data.decode("utf-8", "replace")[:500])
         return msgspec.json.decode(data)

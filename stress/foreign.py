@@ -17,11 +17,15 @@ class Share:
         self._before = _busy_s()
         self._own = self._mine()
 
+    @property
+    def seconds(self) -> float:
+        """Since its making."""
+        return time.monotonic() - self._began
+
     def cores(self) -> float:
         """Mean number of cores that other processes kept busy.  Processes of ours that ended count as others'."""
-        passed = time.monotonic() - self._began
         others = (_busy_s() - self._before) - (self._mine() - self._own)
-        return max(0.0, others / passed)
+        return max(0.0, others / self.seconds)
 
     def _mine(self) -> float:
         own = psutil.Process().cpu_times()

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,7 +17,7 @@ from engines.wire.errors import NautilusError
 from engines.wire.manifest import Manifest
 from engines.wire.messages import TOPICS
 from reports import records
-from stress import baseline
+from stress import baseline, foreign
 from stress.excused import Excused
 from stress.fleet import MissionFleet
 from stress.history.journal import History
@@ -159,11 +159,23 @@ class Run:
             self._tell(told, f"second {line.second}", {"done": done, "connections": is_open}, load=line)
 
         self._loading = True
+        others, pids = foreign.Share(self.fleet.pids().values()), self.fleet.pids()
         try:
             plan = msgspec.structs.replace(plan, run_id=self.folder.name)  # each request's id names its run
-            return await load_runner.run(plan, self.folder / "latency", passed, stop=self._stop)
+            finished = await load_runner.run(plan, self.folder / "latency", passed, stop=self._stop)
         finally:
             self._loading = False
+        if phase:
+            await self._others(phase, others, pids)
+        return finished
+
+    async def _others(self, phase: str, share: foreign.Share, pids: Mapping[str, int]) -> None:
+        """What others took, unless the fleet has other processes by now, which would pass for others'."""
+        told = records.OtherPrograms(**stamp(), phase=phase, seconds=share.seconds, cores=share.cores())
+        with contextlib.suppress(NautilusError):  # no supervisor just now
+            await asyncio.to_thread(self.fleet.refresh)
+            if self.fleet.pids() == pids:
+                self.add(told)
 
     def go_on(self) -> None:
         """Whoever interrupted a load meant the mission."""

@@ -3,6 +3,7 @@
 Boot, idle health, calibration, then the tape and the load side by side, then drain, account, stop, seal, render,
 verify.  Everything that is measured goes to the history as it happens; nothing in a report comes from memory.
 The first Ctrl-C ends the phase under way, stops the fleet, and seals what was measured as interrupted (stress.ending).
+What a role raises unforeseen ends it too, and is sealed as broken (stress.broken).
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from engines.fleet import process
 from engines.wire.errors import NautilusError
 from engines.wire.version import VERSION
 from reports import records, runs, signature
-from stress import thresholds, witness
+from stress import broken, thresholds, witness
 from stress.attached import attached
 from stress.claim import Holder, run_folder
 from stress.ending import Asked, end_fleet, heard
@@ -33,6 +34,7 @@ from stress.mission import Mission
 from stress.options import Options
 from stress.place import FLEET
 from stress.plan import plan
+from stress.programs import programs
 from stress.progress import Listener
 from stress.roles import carry_out, prepare
 from stress.run import Run
@@ -40,7 +42,9 @@ from stress.running import Beacon, Running, me, utc_now
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What came of a run.  `interrupted`: by which signal; `document`: its `nautilus.run/1` JSON."""
+    """What came of a run.  `interrupted`: by which signal; `document`: its `nautilus.run/1` JSON; `broke`: what its own
+    code raised.
+    """
 
     run_id: str
     folder: Path
@@ -49,6 +53,7 @@ class Outcome(msgspec.Struct, frozen=True):
     interrupted: signal.Signals | None
     report: Path
     document: dict[str, object]
+    broke: broken.Breakdown | None = None
 
 
 def run(mission: Mission, options: Options, on_progress: Listener) -> Outcome:
@@ -70,8 +75,9 @@ def run(mission: Mission, options: Options, on_progress: Listener) -> Outcome:
             _begin(history, mission, options, folder.name)
             sampler = Sampler(folder, fleet.pids)
             guard = Guard(mission.varied(quick=options.quick, full=options.full), fleet.pids, beacon)
+            fleet.run_id = folder.name  # before its first request
             going = Run(mission, options, folder, fleet, history, guard)
-            ended = asyncio.run(_drive(going, sampler, guard, asked))
+            ended, broke = asyncio.run(_drive(going, sampler, guard, asked))
             history.append(ended)
         going.say("close", "sealing and rendering; Ctrl-C waits for it")
         fleet.keep_logs(folder / "logs")
@@ -86,6 +92,7 @@ def run(mission: Mission, options: Options, on_progress: Listener) -> Outcome:
         interrupted=asked.first if ended.status == "interrupted" else None,
         report=folder / runs.REPORT_MD,
         document=document,
+        broke=broke,
     )
 
 
@@ -130,6 +137,7 @@ def _begin(history: History, mission: Mission, options: Options, run_id: str) ->
             argv=list(options.argv),
             engines=[manifest.name for manifest in Run.manifests()],
             replaced={manifest.name: manifest.origin for manifest in Run.manifests() if manifest.origin},
+            foreign=programs(Run.manifests()),
             publishers=Run.publishers(),
             criteria=[records.CriterionTarget(id=c.id, target=c.target) for c in mission.criteria],
             thresholds=thresholds.declared(mission.varied(quick=options.quick, full=options.full).phases),
@@ -189,12 +197,15 @@ class _Helm:
         self._going.say("stopping", words)
 
 
-async def _drive(going: Run, sampler: Sampler, guard: Guard, asked: Asked) -> records.End:
-    """All phases; whatever ends them, the fleet is stopped."""
+async def _drive(
+    going: Run, sampler: Sampler, guard: Guard, asked: Asked
+) -> tuple[records.End, broken.Breakdown | None]:
+    """All phases; whatever ends them, a fault of ours too, the fleet is stopped."""
     helm = _Helm(going, guard, asked)
     guard.on_abort = helm.abort
-    status: Literal["complete", "interrupted", "failed", "aborted"] = "complete"
+    status: Literal["complete", "interrupted", "failed", "aborted", "broken"] = "complete"
     reason, sampling = "", False
+    broke: broken.Breakdown | None = None
     with asked.waking(helm.signalled):
         try:
             await asyncio.sleep(0)  # a signal has come before there was a loop: not even begin
@@ -212,6 +223,10 @@ async def _drive(going: Run, sampler: Sampler, guard: Guard, asked: Asked) -> re
             status, reason = ("aborted", guard.words) if guard.held else ("interrupted", _by(asked))
         except NautilusError as error:  # what a signal to the whole group did to others is no failure of theirs
             status, reason = ("interrupted", _by(asked)) if asked.first else ("failed", str(error))
+        except Exception as error:  # a fault of ours: what was measured is sealed all the same
+            broke = broken.keep(going.folder, going.fleet, error)
+            both = f"{_by(asked)}; its runner broke then: {broke.reason}"
+            status, reason = ("interrupted", both) if asked.first else ("broken", broke.reason)
         finally:
             helm.let_go()
             with contextlib.suppress(asyncio.CancelledError):  # asked for in the step that failed
@@ -221,8 +236,8 @@ async def _drive(going: Run, sampler: Sampler, guard: Guard, asked: Asked) -> re
                     sampler.close()
                 going.say("close", "leaving the fleet as it was" if going.fleet.attached else "stopping the fleet")
             finally:
-                await end_fleet(going.fleet, going.booting, asked, now=status == "failed")
-    return records.End(**stamp(), status=status, reason=reason)
+                await end_fleet(going.fleet, going.booting, asked, now=status in ("failed", "broken"))
+    return records.End(**stamp(), status=status, reason=reason), broke
 
 
 def _by(asked: Asked) -> str:

@@ -13,6 +13,7 @@ from engines.wire.bus import parse_id
 from engines.wire.errors import DataError
 from engines.wire.messages import Body, Envelope, Fleet, Session, Trades
 from engines.wire.ticks import TRADE, Rows
+from engines.wire.trace import least_missed
 
 Floats = npt.NDArray[np.float64]
 TRADING_DAYS = 252
@@ -36,8 +37,8 @@ class TapePart(msgspec.Struct):
 class Recorded(msgspec.Struct):
     """The backend's picture of the store.
 
-    `runs`: trace -> topic -> messages, the last `Config.runs` traces.  `closed`: runs whose session closed, in order.
-    `tape`: the last trades, `Config.tape_rows` of them or a little more.
+    `runs`: trace -> topic -> messages, the last `Config.runs` traces; those of requests make room first.  `closed`:
+    runs whose session closed, in order.  `tape`: the last trades, `Config.tape_rows` of them or a little more.
     """
 
     topics: dict[str, TopicCount] = {}
@@ -179,7 +180,7 @@ def _count_run(state: Recorded, trace: str, topic: str, rows: int) -> None:
     topics = state.runs.get(trace)
     if topics is None:
         if len(state.runs) >= CONFIG.runs:
-            state.runs.pop(next(iter(state.runs)))
+            state.runs.pop(least_missed(state.runs))
         topics = state.runs[trace] = {}
     topics[topic] = topics.get(topic, 0) + rows
 

@@ -30,12 +30,15 @@ def requirement(symbol: str, quantity: int, price: int, multiplier: int = 1, con
     return Requirement(max(initial, maintenance), maintenance)
 
 
-def margin(rows: Iterable[PositionRow], equity: int, config: Config = CONFIG) -> Margin:
-    """The account's margin: requirements add up over symbols (no offsets); the call is what maintenance lacks."""
+def margin(rows: Iterable[PositionRow], equity: int, orders: int = 0, config: Config = CONFIG) -> Margin:
+    """The account's margin: requirements add up over symbols (no offsets); the call is what maintenance lacks.
+
+    `orders`: what open orders ask for beside it; an order calls for no money, it is refused or it fills.
+    """
     each = [requirement(row.symbol, row.quantity, row.mark, row.multiplier, config) for row in rows]
     initial = sum(item.initial for item in each)
     maintenance = sum(item.maintenance for item in each)
-    return Margin(initial, maintenance, equity, equity - maintenance, max(0, maintenance - equity))
+    return Margin(initial, maintenance, equity, equity - maintenance, max(0, maintenance - equity), orders)
 
 
 def capacity(symbol: str, price: int, equity: int, config: Config = CONFIG) -> int:

@@ -29,10 +29,14 @@ Window = Annotated[int, QueryParameter(ge=20, le=5_000)]
 
 
 class MarginReply(msgspec.Struct, frozen=True):
-    """The live margin, currency units; None before the first positions of a session."""
+    """The live margin, currency units; None before the first positions of a session.
+
+    `orders`: what open orders ask for beside `initial`; `excess` and `call` leave it out.
+    """
 
     initial: float | None
     maintenance: float | None
+    orders: float | None
     equity: float | None
     excess: float | None
     call: float | None
@@ -82,8 +86,8 @@ def haircut(
 def margin_of(last: Margin | None) -> MarginReply:
     """The live margin in currency units."""
     if last is None:
-        return MarginReply(None, None, None, None, None)
-    money = (last.initial, last.maintenance, last.equity, last.excess, last.call)
+        return MarginReply(None, None, None, None, None, None)
+    money = (last.initial, last.maintenance, last.orders, last.equity, last.excess, last.call)
     return MarginReply(*(value / PRICE_SCALE for value in money))
 
 
@@ -99,7 +103,8 @@ def _checks(runtime: Runtime[State]) -> Sequence[Check]:
     last = runtime.state.last
     if last is None:
         return [Check("margin", "ok", "no positions yet")]
-    detail = f"excess {last.excess / PRICE_SCALE:,.2f}, call {last.call / PRICE_SCALE:,.2f}"
+    money = {"excess": last.excess, "call": last.call, "orders": last.orders}
+    detail = ", ".join(f"{name} {value / PRICE_SCALE:,.2f}" for name, value in money.items())
     return [Check("margin", "warn" if last.call else "ok", detail)]
 
 
@@ -127,6 +132,6 @@ engine = Engine(
     checks=_checks,
     features=_features,
     counters=_counters,
-    data_sources=("positions of the live bus", "bundled daily bars"),
+    data_sources=("positions, order events and fills of the live bus", "bundled daily bars"),
     warm=_warm,
 )

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from engines.kit.feed import Feed
+from engines.kit.origin import Origin
 from engines.wire.bus import Bus, Entry
 from engines.wire.errors import BusError, CommitUnknown
 
@@ -37,14 +38,15 @@ class Unit(Protocol):
 
 
 Hold = Callable[[bool], Awaitable[None]]
-Do = Callable[[str], Awaitable[None]]
+Do = Callable[[str, Origin | None], Awaitable[None]]
 
 
 class Consumer:
     """Reads what a unit consumes from both buses and lets it commit, until `stop` is set.
 
     `Fenced` ends it: a newer incarnation owns the engine's effects.  `hold`, where an engine sends orders, is what is
-    to be done when they are held back (True) and when they may leave again (False); `do`: what at a command, by name.
+    to be done when they are held back (True) and when they may leave again (False); `do`: what at a command, by its
+    name and the request that gave it.
     """
 
     def __init__(
@@ -67,7 +69,7 @@ class Consumer:
         self._obeyed = False
         self._settled = asyncio.Event()
         self._do = do
-        self._told: list[tuple[str, asyncio.Future[None]]] = []
+        self._told: list[tuple[str, Origin | None, asyncio.Future[None]]] = []
         self._busy = False
         self._more: set[Bus] = set()  # the last read of these was full: they hold more
         self.cut = False  # from now on nothing is committed
@@ -101,14 +103,14 @@ class Consumer:
             self._queue.put_nowait((-1, []))
         await self._settled.wait()
 
-    async def command(self, name: str) -> None:
+    async def command(self, name: str, origin: Origin | None = None) -> None:
         """Carry a command out before the next batch; returns when that is committed.  At least once: so it must be one
-        that may be carried out again.
+        that may be carried out again.  `origin`: the request whose command it is.
         """
         if self._do is None:
             return
         done = asyncio.get_running_loop().create_future()
-        self._told.append((name, done))
+        self._told.append((name, origin, done))
         if not self._queue.full():  # else a batch is about to wake the worker
             self._queue.put_nowait((-1, []))
         await done
@@ -184,8 +186,8 @@ class Consumer:
     async def _carry_out(self) -> None:
         """The commands that wait; one whose commit fails waits on."""
         while self._told and self._do is not None:
-            name, done = self._told[0]
-            await self._do(name)
+            name, origin, done = self._told[0]
+            await self._do(name, origin)
             self._told.pop(0)
             if not done.done():  # who asked may have gone
                 done.set_result(None)

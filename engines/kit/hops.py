@@ -1,7 +1,7 @@
 """How long messages take to have their effect here, by their own stamps, up to this engine's commit.
 
 From the root tick's intended time, for every message; and from its sending, for the root ticks themselves: what is left
-of the first is the time until they were published.
+of the first is the time until they were published.  What a request caused counts from that request's arrival.
 """
 
 from collections.abc import Iterable
@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from hdrh.histogram import HdrHistogram
 
 from engines.wire.messages import Envelope
+from engines.wire.trace import least_missed
 
 HIGHEST_US = 60_000_000
 BUS = "bus"  # the stage from a root message's sending on
@@ -43,6 +44,11 @@ class Hops:
         histogram = self._by_key.get(key)
         if histogram is None:
             if len(self._by_key) >= _MOST_KEYS:
-                self._by_key.pop(next(iter(self._by_key)))
+                self._forget()
             histogram = self._by_key[key] = HdrHistogram(1, HIGHEST_US, 3)
         histogram.record_value(min(HIGHEST_US, max(1, took_ns // 1000)))
+
+    def _forget(self) -> None:
+        """Make room for one key."""
+        trace = least_missed([key[0] for key in self._by_key])
+        self._by_key.pop(next(key for key in self._by_key if key[0] == trace))

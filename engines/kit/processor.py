@@ -15,9 +15,11 @@ from engines.kit import codec
 from engines.kit.consumer import Poisoned
 from engines.kit.engine import Engine
 from engines.kit.hops import Hops
+from engines.kit.origin import Origin
 from engines.wire.bus import START, Bus, Commit, Counts, DeadLetter, Entry, Ledger, Output, parse_id
 from engines.wire.errors import MessageError
 from engines.wire.messages import Body, Envelope, Header, decode, decode_header, encode_body, encode_header
+from engines.wire.trace import of_request
 
 S = TypeVar("S")
 
@@ -86,19 +88,22 @@ class Processor(Generic[S]):
             return
         await self._publish(self.engine.hold(self.state, held))
 
-    async def command(self, name: str) -> None:
+    async def command(self, name: str, origin: Origin | None = None) -> None:
         """Have the engine carry out one of its commands, and commit that.
+
+        What it sends bears the trace of the request that gave the command, and was due when that arrived.
 
         Raises:
             KeyError: it has no such command.
             Fenced, CommitUnknown, BusError: from the commit.
         """
-        await self._publish(self.engine.commands[name](self.state))
+        await self._publish(self.engine.commands[name](self.state), origin)
 
-    async def _publish(self, bodies: Sequence[Body]) -> None:
+    async def _publish(self, bodies: Sequence[Body], origin: Origin | None = None) -> None:
         """Commit the state and what no input has caused."""
         now = self._mono_ns()
-        cause = Header(self.engine.name, self.epoch, 0, "", 0, "", 0, now, now)
+        trace, due = ("", now) if origin is None else (of_request(origin.request), origin.arrived_ns)
+        cause = Header(self.engine.name, self.epoch, 0, "", 0, trace, 0, due, now)
         outputs = [self._stamp(body, cause, "", n) for n, body in enumerate(bodies)]
         await self._commit(outputs, [])
 

@@ -44,7 +44,8 @@ class Runtime(Generic[S]):
     halted: asyncio.Event
     mono_ns: Callable[[], int] = time.monotonic_ns
     started_ns: int = field(default_factory=time.monotonic_ns)
-    command: Callable[[str], Awaitable[None]] | None = None  # one of the engine's `commands`; returns once committed
+    command: Callable[[str], Awaitable[None]] | None = None  # one of the engine's `commands`, as the request that is
+    # being answered gave it; returns once committed
     wall: WallClock = field(default_factory=WallClock)  # what wall times are taken from
     drills: Drills | None = None  # of a fleet that was started for them
 

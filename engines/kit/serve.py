@@ -26,6 +26,7 @@ from engines.kit.consumer import Consumer
 from engines.kit.drill import Drills
 from engines.kit.engine import Engine, LiveUnit, Storing
 from engines.kit.leash import LOST, Leash
+from engines.kit.origin import current
 from engines.kit.processor import Processor
 from engines.kit.runtime import Runtime
 from engines.kit.service import Front, application
@@ -126,11 +127,12 @@ class _Process(Generic[S]):
         vitals.beat(EngineState.STARTING)
         consumer = self._consumer(unit, main, market)
         vitals.consumer = consumer
-        runtime.command = consumer.command
+        runtime.command = lambda name: consumer.command(name, current())
         more = drill.routes(runtime.drills) if runtime.drills is not None else ()
         app = application(self.manifest.title, VERSION, [*self.engine.routes(runtime), *more], vitals)
         exposed = self.settings.host not in _LOOPBACK
-        front = Front(app, self.settings.token, _hosts(self.settings, self.manifest.port), exposed=exposed)
+        hosts = _hosts(self.settings, self.manifest.port)
+        front = Front(app, self.settings.token, hosts, exposed=exposed, name=self.engine.name)
         vitals.front, front.alive = front, vitals.alive
         server = _Server(self._uvicorn(front))
         self._listen(consumer, vitals)

@@ -3,11 +3,13 @@
 The front answers `GET /health` from bytes that a task renews each second, counts requests, and guards mutating routes:
 they need the fleet token and a Host that is this server's (loopback is no authentication: any web page can post to it).
 Where others than this machine can reach it, all but `/health` and `/ready` need the token.  What failed or
-took long is logged by the id that its caller gave it.
+took long is logged by the id that its caller gave it.  A request that changes something always has an id, which its
+reply names and the messages that it causes bear.
 """
 
 import hmac
 import logging
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +37,9 @@ from litestar_offline_docs import generate_static_files_config
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
+from engines.kit.origin import ORIGIN, Origin
 from engines.wire.errors import DataError, NautilusError, UsageError
+from engines.wire.trace import is_request_id
 
 TOKEN_HEADER = b"x-nautilus-token"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -50,11 +54,17 @@ log = logging.getLogger("nautilus")
 
 
 class Front:
-    """The ASGI application of an engine.  `exposed`: others than this machine can reach it."""
+    """The ASGI application of an engine.  `exposed`: others than this machine can reach it; `name`: whose ids those
+    requests get that came without one.
+    """
 
-    def __init__(self, app: ASGIApp, token: str, hosts: Sequence[str], *, exposed: bool = False) -> None:
+    def __init__(
+        self, app: ASGIApp, token: str, hosts: Sequence[str], *, exposed: bool = False, name: str = "engine"
+    ) -> None:
         self._app = app
         self._exposed = exposed
+        self._made = f"{name}-{os.getpid()}"
+        self._acts = 0  # ids made
         self._token = token.encode()
         self._hosts = frozenset(host.encode() for host in hosts)
         self.requests: Counter[int] = Counter()
@@ -82,7 +92,10 @@ class Front:
                     await send(event)
                 return
 
-            await self._answer(scope, receive, send)
+            if scope["method"] in _SAFE:
+                await self._answer(scope, receive, send)
+            else:
+                await self._act(scope, receive, send)
             return
         if self._exposed and scope["type"] == ScopeType.WEBSOCKET and not self._allowed(scope):
             refusal: WebSocketCloseEvent = {"type": "websocket.close", "code": 1008, "reason": "Send the fleet token."}
@@ -90,7 +103,27 @@ class Front:
             return
         await self._app(scope, receive, send)
 
-    async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+    async def _act(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        """Have the application answer what changes something: by its id, which the reply names."""
+        arrived_ns = time.monotonic_ns()
+        given = _id_of(scope)
+        if not is_request_id(given):
+            self._acts += 1
+            given = f"{self._made}-{self._acts}"
+        named = (_REQUEST_ID, given.encode())
+
+        async def naming(event: Message) -> None:
+            if event["type"] == "http.response.start":
+                event["headers"] = [*event["headers"], named]
+            await send(event)
+
+        token = ORIGIN.set(Origin(given, arrived_ns))
+        try:
+            await self._answer(scope, receive, naming, given)
+        finally:
+            ORIGIN.reset(token)
+
+    async def _answer(self, scope: HTTPScope, receive: Receive, send: Send, request: str = "") -> None:
         """Have the application answer; count it, and tell of what failed or took long."""
         began, status = time.monotonic(), 0
 
@@ -104,14 +137,13 @@ class Front:
         await self._app(scope, receive, counted)
         took_s = time.monotonic() - began
         if status >= _ERRORS or took_s > _SLOW_S:
-            self._tell(scope, status, took_s)
+            self._tell(scope, request or _id_of(scope) or "-", status, took_s)
 
-    def _tell(self, scope: HTTPScope, status: int, took_s: float) -> None:
+    def _tell(self, scope: HTTPScope, named: str, status: int, took_s: float) -> None:
         """Log one request, unless this second has lines enough."""
         second = int(time.monotonic())
         self._second, self._told = second, self._told + 1 if second == self._second else 1
         if self._told <= _LINES:
-            named = next((value for name, value in scope["headers"] if name == _REQUEST_ID), b"-").decode("latin-1")
             path = scope["raw_path"].decode("latin-1")
             log.warning("request %s: %s %s ended with %d after %.3f s", named, scope["method"], path, status, took_s)
 
@@ -123,6 +155,11 @@ class Front:
         headers = dict(scope["headers"])
         given = headers.get(TOKEN_HEADER, b"")
         return bool(self._token) and hmac.compare_digest(given, self._token) and headers.get(b"host") in self._hosts
+
+
+def _id_of(scope: HTTPScope) -> str:
+    """The id that a request came with; empty: none."""
+    return next((value for name, value in scope["headers"] if name == _REQUEST_ID), b"").decode("latin-1")
 
 
 def _events(status: int, body: bytes) -> tuple[HTTPResponseStartEvent, HTTPResponseBodyEvent]:

@@ -12,12 +12,14 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
+from engines.kit.origin import Origin
 from engines.kit.runtime import Runtime
 from engines.marketdata import followers
 from engines.marketdata.builder import build
 from engines.marketdata.config import ReplayConfig
 from engines.marketdata.day import Day
 from engines.marketdata.feeds.config import SCENARIO as FEEDS
+from engines.marketdata.kept import KeptDay
 from engines.marketdata.lob import book
 from engines.marketdata.publisher import TOPICS, Item, Publisher, Retry, Sleep
 from engines.marketdata.replay import Replay, ReplayStatus
@@ -61,15 +63,15 @@ class Player:
         self._config = config or ReplayConfig()
         self._edge = edge or Edge()
         self._retry = Retry(self._edge.sleep, self._config.retry_s)
-        self._wanted: ReplayRequest | None = None
+        self._wanted: tuple[ReplayRequest, Origin | None] | None = None
         self._building: asyncio.Task[Day] | None = None
         self._stopping = False
         self.publisher: Publisher | None = None  # once what a former process began is finished
         self.status = ReplayStatus()
 
     # ------------------------------------------------------------------------------------------- requests
-    def start(self, request: ReplayRequest, now_ns: int) -> ReplayStatus:
-        """Ask for a replay; `now_ns` is CLOCK_MONOTONIC.
+    def start(self, request: ReplayRequest, now_ns: int, origin: Origin | None = None) -> ReplayStatus:
+        """Ask for a replay; `now_ns` is CLOCK_MONOTONIC, `origin` the request over HTTP that does.
 
         Raises:
             UsageError: one is under way, or the request makes no scenario.
@@ -83,11 +85,11 @@ class Player:
                 f"The window cannot begin in {ahead:.1f} s.",
                 f"window_at_ns is CLOCK_MONOTONIC and may lie up to {_FARTHEST_S:.0f} s ahead.",
             )
-        self._wanted = request
-        self.status = ReplayStatus("building", scenario=request.scenario, seed=request.seed)
+        self._wanted = request, origin
+        self.status = _building(request, origin)
         return self.status
 
-    def stop(self) -> ReplayStatus:
+    def stop(self, origin: Origin | None = None) -> ReplayStatus:
         """End the replay under way: its session closes now.
 
         Raises:
@@ -96,6 +98,8 @@ class Player:
         if self.status.state not in ("building", "running"):
             raise UsageError("No replay is under way.", f"The last one is {self.status.state}.", "POST /replay first.")
         self._stopping = True
+        if origin is not None:
+            self.status.stop_request, self.status.stop_requested_ns = origin
         if self._building is not None:
             self._building.cancel()
         return self.status
@@ -112,12 +116,15 @@ class Player:
         if unfinished is not None and unfinished.session.scenario == FEEDS:
             await self._close(publisher, unfinished)  # feeds are started again by whoever wants them
         elif unfinished is not None:
-            await self._attempt(runtime, publisher, again(unfinished.session), unfinished)
+            session = unfinished.session
+            asked = Origin(session.request, session.requested_ns) if session.request else None
+            await self._attempt(runtime, publisher, again(session), unfinished, asked)
         self.publisher = publisher
         while not runtime.stop.is_set():
-            request, self._wanted = self._wanted, None
-            if request is not None:
-                await self._attempt(runtime, publisher, request, None)
+            wanted, self._wanted = self._wanted, None
+            if wanted is not None:
+                request, origin = wanted
+                await self._attempt(runtime, publisher, request, None, origin)
             await self._edge.sleep(_POLL_S)
 
     async def _unfinished(self, runtime: Runtime[S]) -> Interrupted | None:
@@ -139,16 +146,24 @@ class Player:
         return None
 
     async def _attempt(
-        self, runtime: Runtime[S], publisher: Publisher, request: ReplayRequest, unfinished: Interrupted | None
+        self,
+        runtime: Runtime[S],
+        publisher: Publisher,
+        request: ReplayRequest,
+        unfinished: Interrupted | None,
+        origin: Origin | None,
     ) -> None:
         """One replay, whose failure is told and does not end the engine."""
-        status = self.status = ReplayStatus("building", scenario=request.scenario, seed=request.seed)
+        before = self.status
+        status = self.status = _building(request, origin)
+        if self._stopping:
+            status.stop_request, status.stop_requested_ns = before.stop_request, before.stop_requested_ns
         try:
             if unfinished is not None:
                 status.replay, status.resumed = unfinished.replay, True
                 self._check_age(unfinished, runtime.mono_ns())
             warming = asyncio.ensure_future(runtime.compute(self._edge.warm))
-            day = await self._build(request)
+            day = await self._day(runtime, request, unfinished)
             await warming  # numba takes most of a second to load: no tick before it, so that no order waits for it
             if day is not None:
                 await self._play(runtime, publisher, day, unfinished)
@@ -161,6 +176,8 @@ class Player:
             await self._close(publisher, unfinished)
         finally:
             self._stopping = False
+        if status.state in ("finished", "failed"):
+            KeptDay(runtime.settings.state).drop()
 
     def _stops(self) -> bool:
         return self._stopping
@@ -173,6 +190,19 @@ class Player:
                 f"It is resumed within {self._config.resume_s:.0f} s.",
                 "Start a new one.",
             )
+
+    async def _day(self, runtime: Runtime[S], request: ReplayRequest, unfinished: Interrupted | None) -> Day | None:
+        """The day that the former process kept, else a new one, which is kept; None when its build was stopped."""
+        kept = KeptDay(runtime.settings.state)
+        if unfinished is not None:
+            digest = unfinished.session.digest
+            found = await runtime.compute(lambda: kept.read(request, digest))
+            if found is not None:
+                return found
+        day = await self._build(request)
+        if day is not None:
+            await runtime.compute(lambda: kept.write(day))
+        return day
 
     async def _build(self, request: ReplayRequest) -> Day | None:
         """The day, or None when the build was stopped."""
@@ -214,3 +244,11 @@ class Player:
         trace = unfinished.header.trace
         ts = unfinished.header.ts_event
         await publisher.publish([Item(unfinished.replay, unfinished.batch + 1, trace, ts, 0, session)])
+
+
+def _building(request: ReplayRequest, origin: Origin | None) -> ReplayStatus:
+    """The status of a replay that was just asked for, by the request over HTTP that did."""
+    status = ReplayStatus("building", scenario=request.scenario, seed=request.seed)
+    if origin is not None:
+        status.request, status.requested_ns = origin
+    return status

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from engines.marketdata.auction import LEAST, MOST, Cross, cross
-from engines.marketdata.book import Ended, Level, Match, Shown, Working, end, fill, levels
+from engines.marketdata.book import Ended, Level, Match, Shown, Working, due, end, fill, levels
 
 
 class Rules(NamedTuple):
@@ -35,10 +35,10 @@ def reopen(orders: Sequence[Working], shown: Shown, row: int, rules: Rules) -> t
     An auction that is not resolved trades nothing: the symbol stays closed.
     """
     ts = int(shown.ts[row])
-    due = [w for w in orders if w.remaining and w.live_ns <= ts]
+    ours_due = [w for w in orders if w.remaining and (w.rests is not None or due(w, ts))]
     out: list[Match | Ended] = []
     while True:
-        sides = [_side(due, levels(shown, row, -side), side) for side in (1, -1)]
+        sides = [_side(ours_due, levels(shown, row, -side), side) for side in (1, -1)]
         buys, sells = ([(item.price, item.quantity) for item in side] for side in sides)
         found = cross(buys, sells, rules.reference, rules.tick, rules.collars)
         if found.price is None or not found.resolved:
@@ -48,16 +48,13 @@ def reopen(orders: Sequence[Working], shown: Shown, row: int, rules: Rules) -> t
         if not (ours[0] and ours[1]):
             break
         newest = max((w for part in ours for w in part), key=lambda w: w.arrival)
-        due.remove(newest)
+        ours_due.remove(newest)
         out.append(end(newest, "SELF_TRADE"))
-    for part, sizes in zip(done, (shown.bid_size, shown.ask_size), strict=True):
-        for whose, quantity in part:
-            if isinstance(whose, Working):
-                out.append(fill(whose, quantity, found.price, ts))
-            elif whose.at < 0:
-                sizes[row] -= quantity
-            else:
-                shown.deep[whose.at, whose.column] -= quantity
+    for whose, quantity in (item for part in done for item in part):
+        if isinstance(whose, Working):
+            out.append(fill(whose, quantity, found.price, ts))
+        else:
+            whose.take(quantity)
     return found, out
 
 

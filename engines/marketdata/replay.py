@@ -17,7 +17,7 @@ from engines.marketdata.publisher import TOPICS, Item, Publisher, Retry
 from engines.marketdata.schedule import Batch, SegmentName
 from engines.wire.bus import parse_id
 from engines.wire.errors import BusError
-from engines.wire.messages import Body, Busts, Depths, Levels, MeasuredWindow, Quotes, Trades
+from engines.wire.messages import Body, Busts, Depths, Levels, MeasuredWindow, Quotes, Session, Trades
 
 S = TypeVar("S")
 Positions = Mapping[str, tuple[int, int]]
@@ -29,7 +29,11 @@ _POLL_S = 0.05
 
 
 class ReplayStatus(msgspec.Struct):
-    """Where the replay stands.  `behind_ms`: the largest lateness of a batch of the window against its schedule."""
+    """Where the replay stands.  `behind_ms`: the largest lateness of a batch of the window against its schedule.
+
+    `request`, `stop_request`: the ids of the requests that asked for it and for its end; `requested_ns` and
+    `stop_requested_ns`: when these arrived, CLOCK_MONOTONIC.
+    """
 
     state: State = "idle"
     replay: int = 0
@@ -54,6 +58,10 @@ class ReplayStatus(msgspec.Struct):
     counterfactual: bool = False
     findings: tuple[FindingRow, ...] = ()  # what overlays left in the tape
     error: str = ""
+    request: str = ""
+    requested_ns: int = 0
+    stop_request: str = ""
+    stop_requested_ns: int = 0
 
 
 class Replay(Generic[S]):
@@ -111,10 +119,20 @@ class Replay(Generic[S]):
         """The messages of a batch that are not in their streams yet."""
         own = (self._status.replay, batch.number)
         bodies = messages(day, batch)
-        left = [body for body in bodies if own > positions[body.TOPIC]]
+        left = [self._joined(body) for body in bodies if own > positions[body.TOPIC]]
         if not left:
             self._count(bodies)  # a former process published them
         return left
+
+    def _joined(self, body: Body) -> Body:
+        """A session's message with the request by which it came about."""
+        if not isinstance(body, Session):
+            return body
+        status = self._status
+        asked = (status.request, status.requested_ns)
+        if status.stop_request and body.event == "close":
+            asked = (status.stop_request, status.stop_requested_ns)
+        return msgspec.structs.replace(body, request=asked[0], requested_ns=asked[1])
 
     async def _publish(self, day: Day, batch: Batch, positions: Positions) -> None:
         replay, trace = self._status.replay, f"r{self._status.replay}/{batch.segment}"

@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromQuery, JSONBody
 
 from engines.kit.engine import Engine, Source
+from engines.kit.origin import current
 from engines.kit.runtime import Runtime
 from engines.marketdata.feeds.desk import FeedDesk
 from engines.marketdata.feeds.routes import routes as feed_routes
@@ -60,7 +61,7 @@ def _tape_routes(runtime: Runtime[Venue], player: Player, desk: FeedDesk) -> Seq
     def start(data: JSONBody[ReplayRequest]) -> ReplayStatus:
         if desk.busy:
             raise UsageError("Feeds are running.", "Consumers follow one market clock.", "Stop the feeds first.")
-        return player.start(data, runtime.mono_ns())
+        return player.start(data, runtime.mono_ns(), current())
 
     @get("/replay", sync_to_thread=False, summary="Where the replay stands")
     def status() -> ReplayStatus:
@@ -68,7 +69,7 @@ def _tape_routes(runtime: Runtime[Venue], player: Player, desk: FeedDesk) -> Seq
 
     @post("/replay/stop", sync_to_thread=False, status_code=202, summary="Close the session now")
     def stop() -> ReplayStatus:
-        return player.stop()
+        return player.stop(current())
 
     return [scenarios, quote, start, status, stop]
 

@@ -137,6 +137,7 @@ def _session(venue: Venue, body: Session) -> list[Body]:
     facts = zip(body.symbols, body.tick_sizes, body.multipliers, strict=True)
     venue.instruments = {s: Instrument(tick, multiplier) for s, tick, multiplier in facts if s in body.orderable}
     venue.bands, venue.no_bands = _bands(venue, body)
+    venue.recorded = _recorded(body)
     waiting, venue.waiting = venue.waiting, {}
     out: list[Body] = []
     for early in waiting.values():
@@ -144,10 +145,24 @@ def _session(venue: Venue, body: Session) -> list[Body]:
     return out
 
 
+def _recorded(body: Session) -> dict[str, list[tuple[int, int]]]:
+    """The futures pauses that the rulebook in force has of this day."""
+    day = dt.date.fromisoformat(body.date)
+    found: dict[str, list[tuple[int, int]]] = {}
+    for pause in rules(_rules_day(body)).futures_pauses:
+        if pause.holds(day):
+            found.setdefault(pause.symbol, []).append(pause.span(day))
+    return found
+
+
+def _rules_day(body: Session) -> dt.date:
+    return dt.date.fromisoformat(body.rules_asof or body.date)
+
+
 def _bands(venue: Venue, body: Session) -> tuple[luld.Bands | None, str]:
     """The day's limit up - limit down, or why there is none.  Closes are the bundle's: immutable, so constants."""
     day = dt.date.fromisoformat(body.date)
-    rules_day = dt.date.fromisoformat(body.rules_asof) if body.rules_asof else day
+    rules_day = _rules_day(body)
     if rules(rules_day).luld is None:
         return None, f"no rule on limits up and down was in force on {rules_day}"
     try:
@@ -179,7 +194,7 @@ def _admit(venue: Venue, order: Order, ts_ns: int) -> list[Body]:
     if refused is not None:
         return [_reject(venue, order, *refused)]
     venue.arrivals += 1
-    live_ns = arrival_ns(order.order_id, ts_ns, venue.seed)
+    live_ns = max(arrival_ns(order.order_id, ts_ns, venue.seed), venue.clock_ns)  # told late: it has no past
     venue.working[order.order_id] = Working(order, live_ns, venue.arrivals, order.quantity)
     return []
 
@@ -241,7 +256,8 @@ def _replace(venue: Venue, body: ReplaceRequested, ts_ns: int) -> list[Body]:
     working.order, working.remaining = order, order.quantity - filled
     if not kept:
         venue.arrivals += 1
-        working.live_ns, working.arrival = arrival_ns(order.order_id, ts_ns, venue.seed), venue.arrivals
+        working.live_ns = max(arrival_ns(order.order_id, ts_ns, venue.seed), venue.clock_ns)
+        working.arrival = venue.arrivals
         working.rests = None
     return [told]
 

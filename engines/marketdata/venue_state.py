@@ -43,7 +43,7 @@ class Instrument(msgspec.Struct, frozen=True):
 
 
 class Touch(msgspec.Struct, frozen=True, array_like=True):
-    """A quote of a symbol."""
+    """A quote of a symbol, its sizes as they are displayed or, where that is said, what our orders left of them."""
 
     ts_ns: int
     bid: int
@@ -93,7 +93,9 @@ class Pause(msgspec.Struct):
 class Venue(msgspec.Struct):
     """State of one replay's day.
 
-    `traded`: the last quote of a symbol outside halts.  `deep`: rows of displayed books (book.DEEP_COLUMNS).
+    `traded`: the last quote of a symbol outside halts, with what our orders left of its sizes.  `deep`: rows of
+    displayed books (book.DEEP_COLUMNS).  `recorded`: pauses that the rulebook has from the real day; the tape may or
+    may not repeat one, which is told only when its time has passed.
     `owner_gone`: why new orders have no owner; `orphaned`: why the open ones are to be cancelled.
     """
 
@@ -114,6 +116,7 @@ class Venue(msgspec.Struct):
     bands: Bands | None = None
     no_bands: str = "no session has opened"
     pauses: dict[str, Pause] = {}
+    recorded: dict[str, list[tuple[int, int]]] = {}
     faults: tuple[Fault, ...] = ()
     disconnected: set[int] = set()  # faults that have begun
     held: list[Held] = []

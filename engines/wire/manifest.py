@@ -38,6 +38,15 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nice: Annotated[int, msgspec.Meta(ge=0, le=19)] = 0
 
 
+class ServiceLevel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an engine owes once a fault is over: a health report within `answer_ms`, and no message that waited for it
+    for longer than `fresh_ms`.
+    """
+
+    answer_ms: Annotated[float, msgspec.Meta(gt=0, le=60_000)] = 100.0
+    fresh_ms: Annotated[float, msgspec.Meta(gt=0, le=60_000)] = 500.0
+
+
 class Restart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """When it is started again: by which rule, and how many crashes within how many seconds are a crash loop.
 
@@ -112,6 +121,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     alerts: tuple[str, ...] = ()
     denials: tuple[str, ...] = ()
     limits: Limits = Limits()
+    level: ServiceLevel = ServiceLevel()
     load: tuple[LoadRequest, ...] = ()
     command: tuple[str, ...] = ()
     cwd: str = ""  # absolute; a relative one in the file is relative to it

@@ -65,7 +65,11 @@ class Fault(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Session(Body, frozen=True):
-    """A trading session opens, enters its measured window, leaves it, or closes."""
+    """A trading session opens, enters its measured window, leaves it, or closes.
+
+    `request`: the id of the request over HTTP by which this came about, that for the replay or, of an early close, that
+    to stop; `requested_ns`: when it arrived (CLOCK_MONOTONIC).  Empty and 0 where there was none.
+    """
 
     TOPIC: ClassVar[str] = "sessions"
     event: Literal["open", "window", "window-end", "close"]
@@ -84,6 +88,8 @@ class Session(Body, frozen=True):
     faults: tuple[Fault, ...] = ()
     latency_ns: int | None = None  # market time that an order is on its way to the venue, and at most how much more
     jitter_ns: int | None = None
+    request: str = ""
+    requested_ns: int = 0
 
 
 class Trades(Body, frozen=True):
@@ -380,7 +386,7 @@ class Fill(Body, frozen=True):
     price: int
     fee: int
     multiplier: int
-    ts_ns: int = 0  # market time of the quote that it traded against
+    ts_ns: int = 0  # market time: of the quote that came to it, or when it met one that stood
 
 
 class PositionRow(msgspec.Struct, frozen=True, array_like=True):
@@ -413,7 +419,10 @@ class Positions(Body, frozen=True):
 
 
 class Margin(Body, frozen=True):
-    """Margin of the account.  Money of 1/10,000; `call` is what must be paid in, 0 when none."""
+    """Margin of the account.  Money of 1/10,000; `call` is what must be paid in, 0 when none.
+
+    `orders`: what open orders ask for beside `initial`, which is for what is held; `excess` and `call` leave it out.
+    """
 
     TOPIC: ClassVar[str] = "margin"
     initial: int
@@ -421,6 +430,7 @@ class Margin(Body, frozen=True):
     equity: int
     excess: int
     call: int
+    orders: int = 0
 
 
 class RiskAlert(Body, frozen=True):

@@ -16,6 +16,7 @@ class Bus(LazyGroup):
         "The running fleet": {
             "stats": Entry("bus_stats", "Show every topic: entries, ids, and how far behind its consumers are."),
             "tail": Entry("bus_tail", "Print the last messages of a topic, decoded, one JSON document a line."),
+            "trace": Entry("bus_trace", "List what one request or one message has caused, from engine to engine."),
         },
         "This machine": {
             "bench": Entry("bus_bench", "Measure two buses of its own, every message counted on both sides."),

@@ -1,8 +1,9 @@
 """Figures about injected faults: what was proven to be injected and healed, and how the fleet came back.
 
-The time to recover is that to the objective, when the engines that the fault touched take new messages again.  It
-counts from the injection; after a lasting fault that no new process ended, from its healing, since until then there was
-nothing to recover to.  Detection always counts from the injection.
+The time to recover is that to the objective, when the engines that the fault touched keep their service level again:
+each answers in time, and no message waits for it for long (`EngineRecovery`, engine by engine).  It counts from the
+injection; after a lasting fault that no new process ended, from its healing, since until then there was nothing to
+recover to.  Detection always counts from the injection.
 
 A fault is *borne* when nothing noticed it and nothing was restarted, and yet the objective holds afterwards: it needs
 neither detection nor restart, and is left out of the spread of these two.  A stamp that a fault does need and that is
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 
 from reports.figures import Figure, in_history
 from reports.history import History
-from reports.records import Fault, Phase, Recovery
+from reports.records import EngineRecovery, Fault, Phase, Recovery
 
 SUPERVISOR = "supervisor"
 """Its end ends the whole fleet, which is brought up again: judged apart."""
@@ -22,7 +23,7 @@ STAMPS = {
     "detect": ("detected_ns", "the supervisor saw it"),
     "restart": ("restarted_ns", "a new process was there"),
     "healthy": ("healthy_ns", "the engines it touched answered healthy"),
-    "regain": ("regained_ns", "the engines it touched took new messages again"),
+    "regain": ("regained_ns", "the engines it touched kept their service level again"),
     "drain": ("drained_ns", "no consumer was behind"),
 }
 
@@ -63,9 +64,44 @@ def measure(history: History) -> Iterator[Figure]:
     rebuilt = [recovery for recovery in recoveries if recovery.target == SUPERVISOR]
     if rebuilt:
         where = (in_history("recovery", rebuilt, target=SUPERVISOR),)
-        words = "longest time from the supervisor's end until every engine took new messages again"
+        words = "longest time from the supervisor's end until every engine kept its service level again"
         worst = max(_times(rebuilt, "regained_ns"), default=None)
         yield Figure("recovery.supervisor_worst_s", worst, "s", words, where)
+    yield from _engines(supervised, history.of(EngineRecovery))
+
+
+def _engines(recoveries: list[Recovery], ways: list[EngineRecovery]) -> Iterator[Figure]:
+    """Engine by engine, of all faults but the supervisor's end: how long each took to keep its service level again."""
+    own = {(way.id, way.engine): way for way in ways}
+    asked = {way.id for way in ways}
+    times: dict[str, list[float | None]] = {}
+    until = "until it kept its service level again"
+    for recovery in (each for each in recoveries if each.id in asked):
+        for engine in recovery.engines:
+            way = own.get((recovery.id, engine))
+            at = way.regained_ns if way is not None else None
+            value = None if at is None else (at - _since(recovery, "regained_ns")) / 1e9
+            times.setdefault(engine, []).append(value)
+            told = in_history("engine_recovery", int(way is not None), id=recovery.id, engine=engine)
+            where = (told, in_history("recovery", [recovery], id=recovery.id))
+            yield Figure(f"regain.{engine}.{recovery.id}_s", value, "s", until, where)
+    for engine, values in times.items():
+        yield from _spread(engine, values, [way for way in ways if way.engine == engine])
+
+
+def _spread(engine: str, times: list[float | None], ways: list[EngineRecovery]) -> Iterator[Figure]:
+    """One engine's level, and its times in short: a mean over those that are known would flatter."""
+    where = (in_history("engine_recovery", ways, engine=engine),)
+    known = [seconds for seconds in times if seconds is not None]
+    whole = known if len(known) == len(times) else []
+    level = (ways[-1].answer_ms, ways[-1].fresh_ms) if ways else (None, None)
+    mean = sum(whole) / len(whole) if whole else None
+    words = "time until it kept its service level again"
+    yield Figure(f"regain.{engine}.faults", len(times), "faults", "faults that touched it", where)
+    yield Figure(f"regain.{engine}.answer_ms", level[0], "ms", "its health report's longest time", where)
+    yield Figure(f"regain.{engine}.fresh_ms", level[1], "ms", "longest wait of a message for it", where)
+    yield Figure(f"regain.{engine}.mean_s", mean, "s", f"mean {words}", where)
+    yield Figure(f"regain.{engine}.worst_s", max(whole, default=None), "s", f"longest {words}", where)
 
 
 def borne(recovery: Recovery) -> bool:

@@ -16,6 +16,7 @@ from reports.records import (
     Generator,
     LoadSummary,
     LoadTargets,
+    OtherPrograms,
     Phase,
 )
 
@@ -24,7 +25,7 @@ STRESSED = 0.5
 """Tape stress from which a second counts as the peak."""
 MERGED = "merged HDR counts of every scheduled request, failed and unsent ones at their full time"
 
-P = TypeVar("P", LoadSummary, Generator, Connections)
+P = TypeVar("P", LoadSummary, Generator, Connections, OtherPrograms)
 
 
 def loaded_phases(history: History) -> list[str]:
@@ -44,6 +45,7 @@ def measure(history: History, logs: Logs) -> Iterator[Figure]:
         yield _stressed_rate(phase, history.loads)
         yield from _generator(phase, in_phase(history.of(Generator), phase), logs)
         yield _connections(phase, in_phase(history.of(Connections), phase))
+        yield from _others(phase, in_phase(history.of(OtherPrograms), phase))
     measured = [summary for summary in summaries if summary.phase in phases]
     yield Figure(
         "load.server_errors",
@@ -53,6 +55,13 @@ def measure(history: History, logs: Logs) -> Iterator[Figure]:
         (in_history("load_summary", summaries),),
     )
     yield from _calibration(history.of(Calibration))
+
+
+def _others(phase: str, told: list[OtherPrograms]) -> Iterator[Figure]:
+    if told:
+        words = "mean number of cores that programs other than the mission's kept busy while its load was sent"
+        source = (in_history("other_programs", told, phase=phase),)
+        yield Figure(f"others.{phase}.cores", max(each.cores for each in told), "cores", words, source)
 
 
 def in_phase(records: list[P], phase: str) -> list[P]:

@@ -26,7 +26,7 @@ from reports.records.bus import Hop, Ledger
 from reports.records.busbench import BusMode, BusPeer
 from reports.records.data import Source
 from reports.records.drills import KillSwitch, ReverseStep, ReverseStress, StartAccount, StartState
-from reports.records.faults import Fault, Recovery
+from reports.records.faults import EngineRecovery, Fault, Recovery
 from reports.records.fleet import Boot, Check, FleetBoot, FleetEvent, Health, Memory
 from reports.records.hardware import Accelerated, Device, Fact, Inventory, KernelTiming, Route
 from reports.records.invariants import Denial, Invariant
@@ -39,10 +39,12 @@ from reports.records.load import (
     Load,
     LoadSummary,
     LoadTargets,
+    OtherPrograms,
     SearchStep,
 )
 from reports.records.market import Alert, Halt, Level, Observer, Pin, Tape, TapeWindow, Toxicity
 from reports.records.mission import CriterionTarget, End, Expect, HaltKey, Host, LedgerKey, Phase, Run, Unavailable
+from reports.records.operations import Replay, RequestHop
 from reports.records.soak import Soak, SoakSample
 from reports.records.testimony import Testimony
 from reports.records.thresholds import Abort, Threshold
@@ -69,6 +71,7 @@ __all__ = [
     "Denial",
     "Device",
     "End",
+    "EngineRecovery",
     "EngineStatus",
     "Exemplar",
     "Expect",
@@ -96,10 +99,13 @@ __all__ = [
     "LoadTargets",
     "Memory",
     "Observer",
+    "OtherPrograms",
     "Phase",
     "Pin",
     "Record",
     "Recovery",
+    "Replay",
+    "RequestHop",
     "ReverseStep",
     "ReverseStress",
     "Route",
@@ -123,11 +129,12 @@ __all__ = [
 
 AnyRecord = (
     Run | Host | Phase | Boot | FleetBoot | Health | Calibration | Load | LoadSummary | Generator | Connections
-    | Ledger | Hop | Tape | Level | Halt | Alert | Observer | FleetEvent | Fault | Recovery | Memory | Unavailable | End
+    | Ledger | Hop | Tape | Level | Halt | Alert | Observer | FleetEvent | Fault | Recovery | EngineRecovery
+    | Memory | Unavailable | End
     | Source | InFlight | SearchStep | Backtests | BacktestResult
     | LoadTargets | Abort | StartState | StartAccount | KillSwitch | ReverseStep | ReverseStress | Testimony | Toxicity
     | Inventory | Device | KernelTiming | Route | Accelerated | BusMode | BusPeer | Soak | SoakSample
-    | Invariant | Denial | Exemplar
+    | Invariant | Denial | Exemplar | OtherPrograms | Replay | RequestHop
 )  # fmt: skip
 
 _decoder: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)

@@ -29,6 +29,8 @@ class KillSwitch(Record, frozen=True, kw_only=True):
     ``open_orders``, ``positions`` and ``exposure`` (currency units, sum of the absolute values at the marks) are of
     what the strategies had just before; ``orders_gone_ns`` and ``flat_ns``: when the venue worked none of the orders
     of then and when they held nothing, None: not while it was watched.  ``residual``: their exposure at its end.
+    ``request``: the id of the request that threw it, which arrived at its engine at ``arrived_ns`` (None: no message
+    tells) and was answered at ``answered_ns``.
     """
 
     phase: str
@@ -40,6 +42,9 @@ class KillSwitch(Record, frozen=True, kw_only=True):
     orders_gone_ns: Count | None = None
     flat_ns: Count | None = None
     residual: Amount
+    request: str = ""
+    arrived_ns: Count | None = None
+    answered_ns: Count | None = None
 
 
 class ReverseStep(Record, frozen=True, kw_only=True):

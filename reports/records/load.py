@@ -79,6 +79,16 @@ class Generator(Record, frozen=True, kw_only=True):
     bodies_unchecked: Count | None = None
 
 
+class OtherPrograms(Record, frozen=True, kw_only=True):
+    """What programs other than the mission's took while a phase's load was sent: the mean number of ``cores`` that they
+    kept busy in these ``seconds``, warm-up included.
+    """
+
+    phase: str
+    seconds: Amount
+    cores: Amount
+
+
 class Exemplar(Record, frozen=True, kw_only=True):
     """One request of a phase to look for in an engine's log: the slowest, or the first that failed.
 

@@ -59,6 +59,7 @@ class Run(Record, frozen=True, kw_only=True):
     thresholds: list[Threshold] = []
     plan: dict[str, Any] = {}  # the mission file as written: its shape is the mission's
     replaced: dict[str, str] = {}  # engines that are not those that ship, each with the folder it came from
+    foreign: dict[str, str] = {}  # engines that are other programs: its file's name and a digest of words and folder
     publishers: dict[str, list[str]] = {}  # topic -> engines that declare to publish it
     expect: Expect = Expect()
 
@@ -92,7 +93,9 @@ class Unavailable(Record, frozen=True, kw_only=True):
 
 
 class End(Record, frozen=True, kw_only=True):
-    """Last record.  aborted: a condition of the mission's own held, as ``Abort`` says."""
+    """Last record.  aborted: a condition of the mission's own held, as ``Abort`` says.  broken: its own code raised
+    what nobody foresaw, which is no word on the fleet.
+    """
 
-    status: Literal["complete", "interrupted", "failed", "aborted"]
+    status: Literal["complete", "interrupted", "failed", "aborted", "broken"]
     reason: str = ""

@@ -128,7 +128,7 @@ def newest(link: resp.Connection, topic: str, count: int, pattern: re.Pattern[st
     found: list[Message] = []
     end, top = "+", START
     while len(found) < count:
-        page = _entries(link.ask("XREVRANGE", topic, end, "-", "COUNT", _PAGE))
+        page = entries(link.ask("XREVRANGE", topic, end, "-", "COUNT", _PAGE))
         if top == START and page:
             top = page[0][0]
         for entry_id, fields in page:
@@ -139,7 +139,7 @@ def newest(link: resp.Connection, topic: str, count: int, pattern: re.Pattern[st
             break
         end = f"({page[-1][0]}"
     if not count:
-        page = _entries(link.ask("XREVRANGE", topic, "+", "-", "COUNT", 1))
+        page = entries(link.ask("XREVRANGE", topic, "+", "-", "COUNT", 1))
         top = page[0][0] if page else START
     return found[::-1], top
 
@@ -150,7 +150,7 @@ def follow(link: resp.Connection, topic: str, after: str, pattern: re.Pattern[st
         reply = link.ask("XREAD", "COUNT", _PAGE, "BLOCK", _BLOCK_MS, "STREAMS", topic, after)
         if not isinstance(reply, list):
             continue
-        for entry_id, fields in _entries(reply[0][1]):
+        for entry_id, fields in entries(reply[0][1]):
             after = entry_id
             message = told(topic, entry_id, fields)
             if matches(message, pattern):
@@ -197,7 +197,8 @@ def _row(row: np.void, symbols: Sequence[str]) -> dict[str, Any]:
     return told
 
 
-def _entries(reply: resp.Reply) -> list[tuple[str, dict[str, bytes]]]:
+def entries(reply: resp.Reply) -> list[tuple[str, dict[str, bytes]]]:
+    """Ids and fields of what XRANGE or XREVRANGE answers.  Raises BusError."""
     if not isinstance(reply, list):
         raise BusError("The bus answers a reading of a stream with something else.", repr(reply)[:200])
     return [

@@ -2,7 +2,8 @@
 
 Fill at or better than the limit, on the tick, `ts_event` >= arrival + latency; price-time priority; no self-trade.
 
-A fill's own market time is `Fill.ts_ns`: that of the quote which it traded against.
+A fill's own market time is `Fill.ts_ns`: that of the quote which it traded against, or the time at which its order met
+a quote that still stood.
 """
 
 from collections import defaultdict

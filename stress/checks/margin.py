@@ -1,47 +1,48 @@
 """Invariant 7.
 
 Requirement >= 0, and 0 only when flat with no open order; excess may be negative, then a call within one mark.
+
+The requirement is `initial`, for what is held, and `orders`, for what open orders ask beside it.
 """
 
 import itertools
 
 from engines.wire.messages import Envelope, Margin, Positions
 from stress.checks.evidence import Evidence, in_replay, replay
-from stress.checks.lives import Life, lives
+from stress.checks.order_margin import check_heard, check_open_orders
 from stress.checks.violation import Clause, NotJudged, Violation, broken
+
+_BESIDE = ("order-events", "fills", "sessions")  # what changes a margin beside positions
 
 
 def check_requirement(evidence: Evidence) -> tuple[Violation, ...]:
-    """Requirement >= 0, and 0 only when flat."""
+    """Requirement >= 0; for what is held, 0 exactly when flat, by the positions that the margin is for.
+
+    A margin that an order or a fill caused is for the positions of the one before it.
+    """
     known = {message.id: message for message in evidence.of("positions")}
+    behind: dict[int | None, Envelope | None] = {}
     found, blind = [], 0
     for message, margin in _margins(evidence):
-        if min(margin.initial, margin.maintenance) < 0:
-            found.append(broken(7, "requirement", f"{margin.initial}, {margin.maintenance} is below 0", message))
-        cause = known.get(message.header.cause)
-        if cause is None:
-            blind += 1
+        if min(margin.initial, margin.maintenance, margin.orders) < 0:
+            words = f"{margin.initial}, {margin.maintenance}, {margin.orders} is below 0"
+            found.append(broken(7, "requirement", words, message))
+        number = replay(message)
+        if message.header.cause.partition("/")[0] not in _BESIDE:
+            behind[number] = known.get(message.header.cause)
+            blind += behind[number] is None
+        cause = behind.get(number)
+        if cause is None or not isinstance(cause.body, Positions):
             continue
-        held = [r.symbol for r in cause.body.rows if r.quantity] if isinstance(cause.body, Positions) else []
+        held = [row.symbol for row in cause.body.rows if row.quantity]
         if held and not min(margin.initial, margin.maintenance):
             found.append(broken(7, "requirement", f"0 with {', '.join(held)} held", cause, message))
+        if not held and max(margin.initial, margin.maintenance) > 0:
+            words = f"{margin.initial}, {margin.maintenance} with nothing held"
+            found.append(broken(7, "requirement", words, cause, message))
     if blind and not found:
         raise NotJudged(f"{blind} margins name positions that are gone")
     return evidence.concluded(found, "margin")
-
-
-def check_open_orders(evidence: Evidence) -> tuple[Violation, ...]:
-    """Requirement 0 only with no open order: none that was accepted before its market time and ended after it."""
-    orders = [life for life in lives(evidence).values() if life.accepted is not None]
-    found = []
-    for message, margin in _margins(evidence):
-        if min(margin.initial, margin.maintenance) > 0:
-            continue
-        waiting = [life for life in orders if _open_at(life, message)]
-        if waiting:
-            shown = [life.accepted for life in waiting[:3] if life.accepted is not None]
-            found.append(broken(7, "requirement", f"0 with {len(waiting)} orders open", *shown, message))
-    return evidence.concluded(found, "margin", "order-events")
 
 
 def check_call(evidence: Evidence) -> tuple[Violation, ...]:
@@ -64,16 +65,9 @@ def _margins(evidence: Evidence) -> list[tuple[Envelope, Margin]]:
     return found
 
 
-def _open_at(life: Life, margin: Envelope) -> bool:
-    accepted, end = life.accepted, life.end
-    at = margin.header.ts_event
-    if accepted is None or replay(accepted) != replay(margin) or accepted.header.ts_event >= at:
-        return False
-    return end is None or end.header.ts_event > at
-
-
 CLAUSES = (
     Clause(7, "requirement >= 0, and 0 only when flat", check_requirement, ("margin",)),
     Clause(7, "requirement 0 only with no open order", check_open_orders, ("margin",)),
+    Clause(7, "every accepted order causes a margin", check_heard, ("order-events",)),
     Clause(7, "excess may be negative, then a call within one mark", check_call, ("margin",)),
 )

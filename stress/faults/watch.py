@@ -20,7 +20,7 @@ _EVERY_S = 0.1
 class Seen(NamedTuple):
     """One observation: `what` is an event's state, or a health status; `source` event or health.
 
-    `troubles`: the names of an engine's checks that are not ok.
+    `troubles`: the names of an engine's checks that are not ok; `took_ms`: how long its report took.
     """
 
     at_ns: int
@@ -28,6 +28,7 @@ class Seen(NamedTuple):
     unit: str
     what: str
     troubles: frozenset[str] = frozenset()
+    took_ms: float | None = None
 
 
 class Watch:
@@ -84,6 +85,12 @@ class Watch:
             lambda seen: seen.source == "health" and seen.unit == unit and seen.what == "healthy", since_ns
         )
 
+    def answering(self, unit: str, within_ms: float, since_ns: int) -> bool:
+        """Whether an engine's last report is from after `since_ns`, healthy, and came in time."""
+        last = self._before(unit, time.monotonic_ns())
+        in_time = last.took_ms is not None and last.took_ms <= within_ms
+        return last.at_ns > since_ns and last.what == "healthy" and in_time
+
     def _before(self, unit: str, at_ns: int) -> Seen:
         """What an engine said when it was last asked; healthy when it had not been."""
         with self._lock:
@@ -94,9 +101,11 @@ class Watch:
         with self._lock:
             return next((seen.at_ns for seen in self._seen if seen.at_ns > since_ns and chosen(seen)), None)
 
-    def _note(self, source: str, unit: str, what: str, troubles: frozenset[str] = frozenset()) -> None:
+    def _note(
+        self, source: str, unit: str, what: str, troubles: frozenset[str] = frozenset(), took_ms: float | None = None
+    ) -> None:
         with self._lock:
-            self._seen.append(Seen(time.monotonic_ns(), source, unit, what, troubles))
+            self._seen.append(Seen(time.monotonic_ns(), source, unit, what, troubles, took_ms))
 
     def _follow(self) -> None:
         heard: set[tuple[int, float]] = set()  # a lost connection tells everything again
@@ -117,6 +126,6 @@ class Watch:
                 answers = list(self._health())
                 for answer in answers:
                     troubles = frozenset(check.name for check in answer.checks if check.status != "ok")
-                    self._note("health", answer.name, answer.status, troubles)
+                    self._note("health", answer.name, answer.status, troubles, answer.response_ms)
                 self._on_health(answers)
             self._over.wait(self._every_s)

@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import msgspec
+
 from engines.wire import scenario_file
 from engines.wire.errors import NautilusError
 from engines.wire.ticks import PRICE_SCALE
@@ -12,7 +14,7 @@ from reports import records
 from stress import reverse as search
 from stress import start
 from stress.history.stamp import stamp
-from stress.roles import account, opening
+from stress.roles import account, opening, operations
 from stress.roles.account import Account
 from stress.roles.calm import Calm
 from stress.run import Run
@@ -39,7 +41,10 @@ async def kill(run: Run, spec: KillSwitch) -> None:
         await opening.begin(run, spec.title, scenario_file.load(spec.scenario))
         await asyncio.to_thread(_seek, run, spec)
         run.say(spec.title, "the kill switch is thrown")
-        run.add(await asyncio.to_thread(_kill, run, spec))
+        before = await operations.ends(run)
+        thrown = await asyncio.to_thread(_kill, run, spec)
+        for record in await _joined(run, thrown, before):
+            run.add(record)
     finally:
         probing.cancel()
         calm.let_go()
@@ -49,6 +54,16 @@ async def kill(run: Run, spec: KillSwitch) -> None:
     await calm.end()
     trace = f"r{calm.number}/window"
     await account.carry_out(run, Account(f"{spec.title}-after", spec.title, trace, began, spec.drain_s))
+
+
+async def _joined(run: Run, thrown: records.KillSwitch, before: dict[str, str]) -> list[records.AnyRecord]:
+    """The drill with when its request arrived, and what that caused after these entries of the bus."""
+    found = await operations.effects(run, thrown.request, before)
+    arrived = operations.arrived_ns(found, thrown.request)
+    return [
+        msgspec.structs.replace(thrown, arrived_ns=arrived),
+        *operations.hops(thrown.phase, thrown.request, found),
+    ]
 
 
 async def _watch(run: Run, phase: str) -> None:
@@ -85,8 +100,9 @@ def _seek(run: Run, spec: KillSwitch) -> None:
 
 def _kill(run: Run, spec: KillSwitch) -> records.KillSwitch:
     before, symbols = _held(run), _symbols(spec)
-    ordered = time.monotonic_ns()
-    run.fleet.post("strategy", "/kill", {})
+    request, ordered = operations.asked(run)
+    run.fleet.post("strategy", "/kill", {}, request)
+    answered = time.monotonic_ns()
     gone = flat = None
     for now in _looks(spec.limit_s):
         working = {str(order["order_id"]) for order in start.working(run.fleet, symbols)}
@@ -106,6 +122,8 @@ def _kill(run: Run, spec: KillSwitch) -> records.KillSwitch:
         orders_gone_ns=gone,
         flat_ns=flat,
         residual=_held(run).exposure,
+        request=request,
+        answered_ns=answered,
     )
 
 

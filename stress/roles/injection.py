@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from engines.fleet import process
@@ -11,10 +11,12 @@ from engines.fleet.process import Identity
 from engines.fleet.status import EngineHealth
 from engines.wire.bus import START, Bus, parse_id
 from engines.wire.errors import NautilusError
+from engines.wire.manifest import Manifest
 from engines.wire.messages import TOPICS
 from reports import records
 from stress.faults.fault import SUPERVISOR, Done, Fault, Kind, touched
 from stress.faults.kinds import KINDS
+from stress.faults.level import Duty, Look, Regain
 from stress.faults.undo import UndoJournal
 from stress.faults.watch import Watch
 from stress.history.stamp import stamp
@@ -22,6 +24,7 @@ from stress.run import Run
 
 T = TypeVar("T")
 _POLL_S = 0.02
+_LOOK_S = 0.05
 _STEADY_S = 30.0
 
 
@@ -40,6 +43,17 @@ class Due(NamedTuple):
     at_s: float
     fault: Fault
     kind: Kind | None = None
+
+
+Drained = asyncio.Task[int | None]
+
+
+class Back(NamedTuple):
+    """When all engines that a fault touched were healthy and when all kept their level; `drained` tells the rest."""
+
+    healthy_ns: int | None
+    regained_ns: int | None
+    drained: Drained | None
 
 
 class Injection:
@@ -130,14 +144,10 @@ class Injection:
         needed = self._ended(struck)
         restarted = await self._stamp(lambda: self._restarted(struck), self._limit_s) if needed else None
         since = max(at for at in (injected, struck.healed_ns, restarted) if at is not None)
-        healthy = regained = drained = None
+        back = Back(None, None, None)
         if restarted is not None or not needed:
-            healthy = await self._stamp(lambda: self._all_well(engines, since), self._limit_s)
-        if healthy is not None:
-            regained = await self._caught_up(engines, self._limit_s)
+            back = await self._way_back(fault.id, engines, since)
         self.run.excused.end(fault.id)
-        if regained is not None:
-            drained = await self._caught_up(self._engines, self._limit_s)
         return records.Recovery(
             **stamp(),
             id=fault.id,
@@ -148,10 +158,51 @@ class Injection:
             healed_ns=struck.healed_ns,
             detected_ns=self._detected(fault, injected, engines),
             restarted_ns=restarted,
-            healthy_ns=healthy,
-            regained_ns=regained,
-            drained_ns=drained,
+            healthy_ns=back.healthy_ns,
+            regained_ns=back.regained_ns,
+            drained_ns=await back.drained if back.drained is not None else None,
         )
+
+    async def _way_back(self, fault: str, engines: Sequence[str], since: int) -> Back:
+        """Look until all keep their service level again, or do not in time; each engine's own times are recorded."""
+        duties = {each.name: _duty(each) for each in self.run.manifests() if each.name in set(engines)}
+        regain, healthy, drained = Regain(duties), None, None
+        until = time.monotonic() + self._limit_s
+        while time.monotonic() < until and (healthy is None or regain.missing):
+            try:
+                regain.look(await self._look(duties, since))
+            except NautilusError:  # a bus is just being replaced
+                regain.blind()
+            drained = self._draining(drained, regain.holding)
+            if healthy is None and (healthy := self._all_well(engines, since)) is not None:
+                until = time.monotonic() + self._limit_s
+            await asyncio.sleep(_LOOK_S)
+        for name, duty in duties.items():
+            self._record_engine(fault, name, duty, self._watch.well(name, since), regain.at.get(name))
+        if healthy is None or regain.missing:
+            self._draining(drained, holding=False)
+            return Back(healthy, None, None)
+        return Back(healthy, max(regain.at.values()), drained)
+
+    def _draining(self, begun: Drained | None, holding: bool) -> Drained | None:
+        """The wait until nobody is behind what was there when the level was kept; anew where it was not kept on."""
+        if holding:
+            return begun or asyncio.create_task(self._caught_up(self._engines, self._limit_s))
+        if begun is not None:
+            begun.cancel()
+        return None
+
+    async def _look(self, duties: Mapping[str, Duty], since: int) -> Look:
+        """The buses' ends and the engines' places in them.  Raises NautilusError: a bus does not answer."""
+        asked = time.monotonic_ns()
+        topics = {topic for duty in duties.values() for topic in (*duty.consumes, *duty.feeds)}
+        ends = await self._ends(topics)
+        cursors = {}
+        for name in duties:
+            saved = await self._buses["main"].saved(name)
+            cursors[name] = {topic: parse_id(cursor) for topic, cursor in saved.cursors.items()}
+        answering = (n for n, duty in duties.items() if self._watch.answering(n, duty.level.answer_ms, since))
+        return Look(asked, time.monotonic_ns(), ends, cursors, frozenset(answering))
 
     def _ended(self, struck: Struck) -> bool:
         """Whether the target's process is another one now, or about to be."""
@@ -191,9 +242,9 @@ class Injection:
 
         return await self._reached(ends, engines, limit_s) if await self._within(known, limit_s) else None
 
-    async def _ends(self) -> dict[str, tuple[int, int]]:
-        """The last entry of every topic."""
-        return {topic: parse_id((await self._buses[bus].stats(topic)).last) for topic, bus in TOPICS.items()}
+    async def _ends(self, topics: Iterable[str] = TOPICS) -> dict[str, tuple[int, int]]:
+        """The last entry of every topic, or of some."""
+        return {topic: parse_id((await self._buses[TOPICS[topic]].stats(topic)).last) for topic in topics}
 
     async def _reached(self, ends: dict[str, tuple[int, int]], engines: Iterable[str], limit_s: float) -> int | None:
         """When these engines had taken everything up to `ends`; marketdata has also published beyond it."""
@@ -246,11 +297,28 @@ class Injection:
             )
         )
 
+    def _record_engine(self, fault: str, name: str, duty: Duty, healthy: int | None, regained: int | None) -> None:
+        self.run.add(
+            records.EngineRecovery(
+                **stamp(),
+                id=fault,
+                engine=name,
+                answer_ms=duty.level.answer_ms,
+                fresh_ms=duty.level.fresh_ms,
+                healthy_ns=healthy,
+                regained_ns=regained,
+            )
+        )
+
     def _probed(self, answers: Iterable[EngineHealth]) -> None:
         if self._keep:  # else the phase asks for health itself
             told = tuple(answers)
             self.run.keep(told, self._title)
             self._loop.call_soon_threadsafe(self.run.show, told, self._title, self._doing)
+
+
+def _duty(manifest: Manifest) -> Duty:
+    return Duty(manifest.level, manifest.consumes, ("trades",) if manifest.name == "marketdata" else ())
 
 
 async def _whole(function: Callable[[], T]) -> T:

@@ -1,6 +1,7 @@
-"""A load of its own, without a tape: open in a shape, or closed."""
+"""A load of its own: open in a shape, or closed; without a tape, or beside calm hours of a day."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 import msgspec
@@ -10,6 +11,9 @@ from stress.history.stamp import stamp
 from stress.load.plan import ClosedPhase, LoadPlan, OpenPhase, Phase, Target
 from stress.load.processes import own_cores, processes_of
 from stress.load.shapes import STEP_S
+from stress.roles import account
+from stress.roles.account import Account
+from stress.roles.calm import Calm
 from stress.run import Run
 from stress.specs.load import Closed, Load
 from stress.targets import phase_records, targets
@@ -18,7 +22,25 @@ _PROBE_S = 1.0
 
 
 async def carry_out(run: Run, spec: Load) -> None:
-    """Load the engines as the phase says, and record each second of it."""
+    """Load the engines as the phase says, and record each second of it; replay beside it where it says so."""
+    if spec.scenario is None:
+        await _load(run, spec)
+        run.go_on()
+        await run.probe("end")
+        return
+    began, calm = time.monotonic(), Calm(run, spec.scenario, spec.speed)
+    await calm.begin()
+    try:
+        await _load(run, spec)
+    finally:
+        calm.let_go()
+    run.go_on()
+    await calm.end()
+    trace = f"r{calm.number}/window"
+    await account.carry_out(run, Account(f"{spec.title}-after", spec.title, trace, began, spec.drain_s))
+
+
+async def _load(run: Run, spec: Load) -> None:
     name = spec.title
     load = plan(spec, _targets(run, spec), run.capacity.get(spec.mix, 0.0), run.seed)
     run.phase(name, "start", measured=True)
@@ -33,8 +55,6 @@ async def carry_out(run: Run, spec: Load) -> None:
             for record in phase_records(result, spec.mix, spec.connections):
                 run.add(record)
     run.phase(name, "end", measured=True)
-    run.go_on()
-    await run.probe("end")
 
 
 def plan(spec: Load, chosen: Sequence[Target], capacity: float, seed: int) -> LoadPlan:

@@ -8,7 +8,8 @@ from engines.wire.errors import NautilusError
 from engines.wire.messages import KEPT, TOPICS
 from reports import records
 from stress.history.stamp import stamp
-from stress.load.plan import LoadPlan, OpenPhase
+from stress.load.plan import LoadPlan, OpenPhase, Target
+from stress.load.processes import own_cores, processes_of
 from stress.profiler.sampler import count_files, pss_of
 from stress.roles import account
 from stress.roles.account import Account
@@ -56,13 +57,7 @@ def _begun(run: Run, spec: Soak) -> records.Soak:
 
 
 async def _part(run: Run, spec: Soak, name: str) -> None:
-    cells = max(1, round(spec.seconds / len(THIRDS) / _CELL_S))
-    load = LoadPlan(
-        targets(run.manifests(), run.fleet.known(), spec.mix, spec.connections),
-        (OpenPhase(name, (spec.rps,) * cells, _CELL_S),),
-        seed=run.seed,
-        timeout_s=spec.timeout_s,
-    )
+    load = plan(spec, name, targets(run.manifests(), run.fleet.known(), spec.mix, spec.connections), run.seed)
     run.phase(name, "start", measured=True)
     probing = asyncio.create_task(_watch(run, name))
     try:
@@ -73,6 +68,18 @@ async def _part(run: Run, spec: Soak, name: str) -> None:
         for record in phase_records(result, spec.mix, spec.connections):
             run.add(record)
     run.phase(name, "end", measured=True)
+
+
+def plan(spec: Soak, name: str, aims: tuple[Target, ...], seed: int) -> LoadPlan:
+    """The generator's plan for one part: an even rate."""
+    cells = max(1, round(spec.seconds / len(THIRDS) / _CELL_S))
+    return LoadPlan(
+        aims,
+        (OpenPhase(name, (spec.rps,) * cells, _CELL_S),),
+        seed=seed,
+        timeout_s=spec.timeout_s,
+        processes=processes_of(spec.processes, own_cores()),
+    )
 
 
 async def _watch(run: Run, phase: str) -> None:

@@ -14,7 +14,7 @@ from stress.faults.overlay import TAPE, Laid
 from stress.history.stamp import stamp
 from stress.load.plan import LoadPlan, OpenPhase, Target
 from stress.load.processes import own_cores, processes_of
-from stress.roles import account, opening
+from stress.roles import account, opening, operations
 from stress.roles.account import Account
 from stress.roles.injection import Due, Injection
 from stress.run import Run
@@ -35,13 +35,15 @@ async def carry_out(run: Run, spec: Storm) -> None:
     lead = max(spec.lead_s, _OPENING_S + spec.warm_s)
     window_at = time.monotonic_ns() + int(lead * 1e9)
     request = _request(_told(run, spec, scenario), scenario, run.seed, window_at)
-    await asyncio.to_thread(run.fleet.post, "marketdata", "/replay", request)
+    ask = operations.asked(run)
+    await asyncio.to_thread(run.fleet.post, "marketdata", "/replay", request, ask.request)
     await opening.begin(run, spec.window, scenario, lead - _OPENING_S - spec.warm_s)
     aims = targets(run.manifests(), run.fleet.known(), spec.mix, spec.connections)
     load = plan(spec, scenario, aims, run.capacity[spec.mix], run.seed, window_at)
     run.phase(spec.window, "start", measured=True)
     probing = asyncio.create_task(_watch(run, spec.window, window_at))
     faults = asyncio.create_task(_strike(run, spec, scenario, window_at))
+    first = asyncio.create_task(operations.first_trades(run, window_at))
     try:
         result = await run.load(load, spec.window, stress_curve(scenario, 1.0))
         for measured in result.phases:  # none when it was stopped before it began
@@ -50,11 +52,14 @@ async def carry_out(run: Run, spec: Storm) -> None:
         run.phase(spec.window, "end", measured=True)
         run.go_on()
         await faults  # all are healed by now; recoveries may still be under way
+        tick = await first
     finally:
         probing.cancel()
         await _over(faults)
+        await _over(first)
     status = await _replayed(run)
     _tape(run, scenario, status)
+    run.add(await operations.replay(run, spec.window, status["replay"], ask, tick))
     after = f"{spec.name}-after" if spec.name else "after"
     trace = f"r{status['replay']}/window"
     await account.carry_out(run, Account(after, spec.window, trace, began, spec.drain_s))
@@ -96,7 +101,7 @@ async def _strike(run: Run, spec: Storm, scenario: Scenario, window_at: int) -> 
         await injection.close()
 
 
-async def _over(task: "asyncio.Task[None]") -> None:
+async def _over(task: "asyncio.Task[Any]") -> None:
     """End a task and wait for its own tidying up; what it raised has been raised already, or comes second."""
     task.cancel()
     await asyncio.wait([task])

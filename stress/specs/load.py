@@ -1,4 +1,4 @@
-"""A load of its own, without a tape, as data: constant, in a ramp, in steps, with a spike, as a scenario, or closed."""
+"""A load of its own, as data: constant, in a ramp, in steps, with a spike, as a scenario, or closed."""
 
 from collections.abc import Iterator
 from typing import Annotated, Literal
@@ -10,7 +10,19 @@ from engines.wire import scenario_file
 from engines.wire.errors import UnknownName
 from stress.load import shapes
 from stress.load.errors import LoadError
-from stress.specs.base import CONNECTS_PER_S, PAUSE_S, Arrivals, Mix, Part, PhasePlan, Seconds, Share, Spec, WarmUp
+from stress.specs.base import (
+    CONNECTS_PER_S,
+    PAUSE_S,
+    TAIL_S,
+    Arrivals,
+    Mix,
+    Part,
+    PhasePlan,
+    Seconds,
+    Share,
+    Spec,
+    WarmUp,
+)
 from stress.specs.crew import Processes, able, crew_mistakes, crew_words, few_mistakes
 
 Rate = Annotated[float, Meta(ge=0, le=1_000_000)]
@@ -67,6 +79,7 @@ class Load(Spec, frozen=True, kw_only=True, tag="load"):
 
     `unit`: whether the shape's rates are requests per second or shares of the capacity of `mix` that was calibrated.
     `engines`: which engines are asked, each with its weight; all alike when empty.  `processes`: of the generator.
+    `scenario`: the day whose calm hours are replayed meanwhile at `speed` times the clock, and then accounted for.
     """
 
     MEASURES = ("load", "health")
@@ -81,6 +94,9 @@ class Load(Spec, frozen=True, kw_only=True, tag="load"):
     engines: dict[str, Annotated[float, Meta(gt=0, le=1e6)]] = msgspec.field(default_factory=dict)
     timeout_s: Seconds = 5.0
     processes: Processes = 1
+    scenario: str | None = None
+    speed: Annotated[float, Meta(gt=0, le=1000)] = 10.0
+    drain_s: Seconds = 30.0
 
     def asked(self) -> tuple[str, ...]:
         """The engines that get requests."""
@@ -114,6 +130,8 @@ class Load(Spec, frozen=True, kw_only=True, tag="load"):
             yield f"connections: fewer than the {asked} engines that are asked"
         else:
             yield from crew_mistakes(self.processes, self.connections, asked)
+        if self.scenario is not None and self.scenario not in scenario_file.names():
+            yield f"scenario: {UnknownName('scenario', self.scenario, scenario_file.names())}"
         yield from self._shape_mistakes()
 
     def _shape_mistakes(self) -> Iterator[str]:
@@ -150,4 +168,8 @@ class Load(Spec, frozen=True, kw_only=True, tag="load"):
             kind = str(self.shape.__struct_config__.tag)
             what = f"{kind} of {min(rates):g} to {max(rates):g} {unit}, {self.arrivals} arrivals, {self.mix} of {whom}"
         what += crew_words(self.processes)
+        if self.scenario is not None:
+            what += f", beside calm hours of {self.scenario} at {self.speed:g}x"
         yield PhasePlan(self.title, what, self.connections / CONNECTS_PER_S + self.warm_s + self.seconds + PAUSE_S)
+        if self.scenario is not None:
+            yield PhasePlan(f"{self.title}-after", "every message drained and counted", TAIL_S)

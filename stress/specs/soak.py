@@ -8,6 +8,7 @@ from msgspec import Meta
 from engines.wire import scenario_file
 from engines.wire.errors import UnknownName
 from stress.specs.base import PAUSE_S, TAIL_S, Mix, PhasePlan, Seconds, Spec
+from stress.specs.crew import Processes, able, crew_mistakes, crew_words
 
 THIRDS = ("first", "middle", "last")
 
@@ -26,13 +27,15 @@ class Soak(Spec, frozen=True, kw_only=True, tag="soak"):
     sample_s: Seconds = 30.0
     rps: Annotated[float, Meta(gt=0, le=100_000)] = 260.0
     connections: Annotated[int, Meta(ge=13, le=60_000)] = 65
+    processes: Processes = 1
     scenario: str = "flash-crash-2010"
     speed: Annotated[float, Meta(gt=0, le=1000)] = 10.0
     timeout_s: Seconds = 5.0
     drain_s: Seconds = 30.0
 
     def mistakes(self) -> Iterator[str]:
-        """The scenario is there, and each part has a sample at least."""
+        """The scenario is there, each part has a sample at least, and every process its connections."""
+        yield from crew_mistakes(self.processes, self.connections, len(able(self.mix)))
         if self.scenario not in scenario_file.names():
             yield f"scenario: {UnknownName('scenario', self.scenario, scenario_file.names())}"
         if self.sample_s > self.seconds / len(THIRDS):
@@ -49,6 +52,6 @@ class Soak(Spec, frozen=True, kw_only=True, tag="soak"):
     def plan(self) -> Iterator[PhasePlan]:
         """Three parts, and the account."""
         for third in THIRDS:
-            words = f"calm hours at {self.speed:g}x, {self.rps:g} requests/s: {self.mix}"
+            words = f"calm hours at {self.speed:g}x, {self.rps:g} requests/s: {self.mix}{crew_words(self.processes)}"
             yield PhasePlan(self.part(third), words, self.seconds / len(THIRDS) + PAUSE_S)
         yield PhasePlan(f"{self.title}-after", "every message drained and counted", TAIL_S)

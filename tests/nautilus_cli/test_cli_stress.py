@@ -11,6 +11,7 @@ from typer.testing import Result
 
 from stress import mission as missions
 from stress import runner
+from stress.broken import Breakdown
 from stress.mission import Mission
 from stress.options import Options
 from stress.progress import Progress
@@ -25,6 +26,7 @@ class Run:
     def __init__(self) -> None:
         self.verdict, self.verified = "ACHIEVED", True
         self.interrupted: signal.Signals | None = None
+        self.broke: Breakdown | None = None
         self.asked: list[tuple[str, Options]] = []
 
     def __call__(self, mission: Mission, options: Options, on_progress: Callable[[Progress], None]) -> Outcome:
@@ -40,7 +42,8 @@ class Run:
             "status": "complete", "criteria": [criterion], "phases": [],
         }  # fmt: skip
         folder = options.runs / "r"
-        return Outcome("r", folder, self.verdict, self.verified, self.interrupted, folder / "REPORT.md", document)
+        report = folder / "REPORT.md"
+        return Outcome("r", folder, self.verdict, self.verified, self.interrupted, report, document, self.broke)
 
 
 @pytest.fixture
@@ -142,6 +145,27 @@ def test_exit_codes(
     assert shown.exit_code == code
     assert ("Verdict: " + verdict + (" (interrupted)" if interrupted else "")) in shown.stdout.splitlines()
     assert ("does not verify" in shown.stderr) is (not verified and not interrupted)
+
+
+@pytest.mark.parametrize(("interrupted", "code"), [(None, 1), (signal.SIGINT, 130)])
+def test_a_broken_runner_is_told_with_its_traceback_whatever_is_asked_of_the_exit(
+    nautilus: Type, fake: Run, tmp_path: Path, interrupted: signal.Signals | None, code: int
+) -> None:
+    fake.verdict, fake.broke, fake.interrupted = (
+        "INVALID",
+        Breakdown("KeyError: 'x'", tmp_path / "runner.log"),
+        interrupted,
+    )
+    shown = nautilus("stress", "flash-crash", "--runs", str(tmp_path), "--exit-zero", "-q")
+    assert shown.exit_code == code
+    assert f"Verdict: INVALID ({'interrupted' if interrupted else 'its runner broke'})" in shown.stdout.splitlines()
+    assert "Error: The mission's own code broke: KeyError: 'x'" in shown.stderr
+    assert f"Its traceback is in {tmp_path / 'runner.log'}." in shown.stderr
+    assert f"Next: nautilus report show {tmp_path / 'r'}" in shown.stderr
+    told = nautilus("stress", "flash-crash", "--json", "-q")
+    assert json.loads(told.stdout)["schema"] == "nautilus.run/1" and "KeyError" in told.stderr
+    fake.broke = Breakdown("OSError", None)
+    assert "Its traceback could not be written." in nautilus("stress", "flash-crash").stderr
 
 
 def test_a_mission_of_a_file(nautilus: Type, fake: Run, tmp_path: Path) -> None:

@@ -162,6 +162,7 @@ def _crash(now: Clock) -> Iterator[records.AnyRecord]:
         phase="crash", lag_hlog="latency/crash.lag-1.hlog", lag_p50_ms=0.1, lag_p99_ms=0.1, lag_max_ms=0.1,
         cpu_share=0.5, stall_max_ms=1.5, process=1, processes=2, bodies_checked=1790, bodies_unchecked=4, **now(),
     )  # fmt: skip
+    yield records.OtherPrograms(phase="crash", seconds=float(SECONDS), cores=0.5, **now())
     yield records.Exemplar(
         phase="crash", which="slowest", request="r7-00-00000042", engine="strategy", path="/signal", outcome="done",
         latency_ms=3.99, due_ns=6_000_000_000, **now(),
@@ -173,6 +174,12 @@ def _crash(now: Clock) -> Iterator[records.AnyRecord]:
     yield records.Connections(phase="crash", at_peak=600, target=500, **now())
     yield records.Hop(phase="crash", name="tick-to-risk", hlog="latency/crash.tick-to-risk.hlog", count=60, **now())
     yield records.Hop(phase="crash", name="tick-to-check", hlog="latency/crash.tick-to-check.hlog", count=60, **now())
+    asked = 7_000_000_000
+    yield records.Replay(
+        phase="crash", number=1, request="20260304_100000_flash-crash-op-1", asked_ns=asked,
+        arrived_ns=asked + 1_250_000, opened_ns=asked + 900_000_000, first_tick_due_ns=asked + 15_000_000_000,
+        first_tick_ns=asked + 15_002_500_000, **now(),
+    )  # fmt: skip
     yield records.FleetEvent(engine="risk", event="ready", state="READY", pid=101, cause="started", **now())
 
 
@@ -315,7 +322,7 @@ def without_requests(lines: Sequence[records.AnyRecord]) -> list[records.AnyReco
     ]
 
 
-def change_end(status: Literal["complete", "interrupted", "failed", "aborted"], reason: str) -> Edit:
+def change_end(status: Literal["complete", "interrupted", "failed", "aborted", "broken"], reason: str) -> Edit:
     """An edit that ends the run otherwise."""
 
     def edit(lines: list[records.AnyRecord]) -> list[records.AnyRecord]:

@@ -113,6 +113,23 @@ def test_the_same_engines_of_ones_own_may_be_compared_and_others_not(tmp_path: P
     assert left == tuple((each.name, "another replaced engines") for each in (first, again))
 
 
+def test_foreign_engines_of_another_command_are_another_setting_and_none_is_told(tmp_path: Path) -> None:
+    def flown(name: str, digest: str) -> Path:
+        program = {"web": f"python3 sha256:{digest * 16}"} if digest else {}
+        return finish(build(tmp_path / name, changed(records.Run, foreign=program)))
+
+    digests = ("", "abcd", "abcd", "abce")
+    old, first, again, other = (flown(f"20260304_1{n}0000_flash-crash", each) for n, each in enumerate(digests))
+    assert comparing.compare(first, again).obstacles == ()
+    words = "web is python3 (command abcdabcdabcd) and web is python3 (command abceabceabce)"
+    assert comparing.compare(first, other, force=True).obstacles == (f"foreign engines: {words}",)
+    words = "none and web is python3 (command abcdabcdabcd)"
+    assert comparing.compare(old, first, force=True).obstacles == (f"foreign engines: {words}",)
+    left = trend.trend(tmp_path, ("fleet.boot_s",)).left_out
+    assert left == tuple((each.name, "another foreign engines") for each in (old, first, again))
+    assert "- web: a foreign program, python3 (command abceabceabce)." in (other / "REPORT.md").read_text()
+
+
 def test_a_gate_fails_on_a_shown_regression_only(pair: tuple[Path, Path]) -> None:
     found = comparing.compare(*pair)
     outcomes = {item.change.id: item.outcome for item in check(parse("load.*.all.p*_ms>10%"), found)}

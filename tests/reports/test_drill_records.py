@@ -66,6 +66,64 @@ def test_a_kill_switch_is_as_good_as_its_worst_drill(
     assert ("## Drills" in (folder / runs.REPORT_MD).read_text()) is bool(drills)
 
 
+def request_hop(producer: str, topic: str, count: int, first_ms: int, last_ms: int) -> records.RequestHop:
+    sent = [100 * S + ms * S // 1000 for ms in (first_ms, last_ms)]
+    return records.RequestHop(
+        **HEAD, phase="drill", request="run-op-3", producer=producer, topic=topic, count=count, first_ns=sent[0],
+        last_ns=sent[1],
+    )  # fmt: skip
+
+
+def test_the_request_of_a_kill_switch_stands_hop_by_hop(tmp_path: Path) -> None:
+    thrown = kill(request="run-op-3", arrived_ns=100 * S + S // 500, answered_ns=100 * S + S // 125)
+    hops = [request_hop("marketdata", "fills", 3, 40, 60), request_hop("strategy", "orders", 5, 4, 30)]
+    folder = finish(build(tmp_path / "run", added(thrown, *hops)))
+    judged(folder)
+    figures = runs.load(folder).figures
+    assert {f.id: f.value for f in figures if f.id.startswith("request.")} == {
+        "request.drill.arrived_ms": 2.0, "request.drill.answered_ms": 8.0,
+        "request.drill.strategy.orders.count": 5, "request.drill.strategy.orders.first_ms": 4.0,
+        "request.drill.strategy.orders.last_ms": 30.0, "request.drill.marketdata.fills.count": 3,
+        "request.drill.marketdata.fills.first_ms": 40.0, "request.drill.marketdata.fills.last_ms": 60.0,
+    }  # fmt: skip
+    text = (folder / runs.REPORT_MD).read_text()
+    section = text.partition("## Drills")[2].partition("\n## ")[0]
+    rows = [line.split("|") for line in section.splitlines() if line.startswith("|")]
+    found = [[cell.strip() for cell in row[1:-1]] for row in rows]
+    assert found[0] == ["From", "Topic", "Messages", "First sent ms", "Last sent ms"]
+    assert [row[:3] for row in found[2:]] == [["strategy", "orders", "5"], ["marketdata", "fills", "3"]]
+    assert "run-op-3 arrived at its engine after" in section
+
+
+def test_a_request_that_nothing_tells_of_is_unknown_and_an_old_run_has_none(tmp_path: Path) -> None:
+    for name, thrown, known in (("new", kill(request="run-op-3"), 2), ("old", kill(), 0)):
+        folder = finish(build(tmp_path / name, added(thrown)))
+        judged(folder)
+        figures = [f for f in runs.load(folder).figures if f.id.startswith("request.")]
+        assert [f.value for f in figures] == [None] * known
+        assert ("The request, hop by hop" in (folder / runs.REPORT_MD).read_text()) is bool(known)
+
+
+def test_hops_of_a_request_whose_sending_nobody_recorded_have_counts_and_no_times(tmp_path: Path) -> None:
+    folder = finish(build(tmp_path / "run", added(request_hop("strategy", "orders", 5, 4, 30))))
+    judged(folder)
+    figures = runs.load(folder).figures
+    told = [figures[f"request.drill.strategy.orders.{name}"].value for name in ("count", "first_ms", "last_ms")]
+    assert told == [5, None, None]
+
+
+def test_a_replay_stands_beside_the_request_that_asked_for_it(tmp_path: Path) -> None:
+    silent = records.Replay(**HEAD, phase="quiet", number=2, request="run-op-9", asked_ns=5)
+    folder = finish(build(tmp_path / "run", added(silent)))
+    judged(folder)
+    figures = runs.load(folder).figures
+    steps = ("arrived_ms", "opened_ms", "first_tick_due_ms", "first_tick_ms")
+    assert [figures[f"replay.crash.{step}"].value for step in steps] == [1.25, 900.0, 15_000.0, 15_002.5]
+    assert [figures[f"replay.quiet.{step}"].value for step in steps] == [None] * 4
+    section = (folder / runs.REPORT_MD).read_text().partition("## MessageBus")[2].partition("\n## ")[0]
+    assert "20260304_100000_flash-crash-op-1" in section and "run-op-9" in section
+
+
 def reverse(falls: dict[float, bool], **changed: Any) -> list[records.AnyRecord]:
     """A search that tried these falls; the closed form is a fall of 5 %."""
     fields: dict[str, Any] = {

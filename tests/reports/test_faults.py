@@ -1,5 +1,6 @@
 """Faults and recoveries: both paths to their figures, and what a fault excuses."""
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from reports import records, runs, summary, verify
 from reports.figures import Figures
 from reports.measures.faults import nearest_rank
-from reports.records import Fault, Recovery
+from reports.records import EngineRecovery, Fault, Recovery
 from tests.reports.conftest import CRITERIA, Edit, build, finish
 
 JUDGED = ("recovery-complete", "faults-proven", "recovery-p95", "healthy-at-end")
@@ -75,6 +76,66 @@ def test_both_paths_agree_on_every_figure_of_a_run_with_faults(tmp_path: Path) -
     assert "## Faults and recovery" in (folder / runs.REPORT_MD).read_text()
 
 
+def with_engines(edit: Edit, *ways: tuple[str, str, float | None]) -> Edit:
+    """Beside `edit`, how engines came back: fault, engine, seconds after it."""
+
+    def edited(lines: list[records.AnyRecord]) -> list[records.AnyRecord]:
+        head, *rest = edit(lines)
+        began = {line.id: line.mono_ns for line in rest if isinstance(line, Recovery)}
+        more = [
+            EngineRecovery(
+                at=head.at,
+                mono_ns=began[fault],
+                id=fault,
+                engine=engine,
+                answer_ms=100.0,
+                fresh_ms=500.0,
+                regained_ns=None if seconds is None else began[fault] + round(seconds * SECOND),
+            )
+            for fault, engine, seconds in ways
+        ]
+        return [head, *sorted([*rest[:-1], *more], key=lambda line: line.mono_ns), rest[-1]]
+
+    return edited
+
+
+def test_each_engine_has_its_own_way_back(tmp_path: Path) -> None:
+    items = [recovery("a", 1.0), recovery("b", 2.0), recovery("c", 1.5, engine="vpin")]
+    ways = (("a", "risk", 1.0), ("b", "risk", 2.0), ("c", "vpin", 1.5))
+    folder = finish(build(tmp_path / "run", with_engines(with_faults(*items), *ways)))
+    found = verify.verify(folder)
+    assert found.ok, found.mismatches
+    own = figures(folder)
+    assert [own[f"regain.risk.{name}"].value for name in ("a_s", "b_s", "faults", "mean_s", "worst_s")] == [
+        1,
+        2,
+        2,
+        1.5,
+        2,
+    ]
+    assert own["regain.vpin.worst_s"].value == 1.5
+    assert re.search(
+        r"\| risk +\| 100\.0 +\| 500\.0 +\| 2 +\| 1\.500 +\| 2\.000 +\|", (folder / runs.REPORT_MD).read_text()
+    )
+
+
+def test_an_engine_that_is_not_back_has_neither_mean_nor_worst(tmp_path: Path) -> None:
+    items = [recovery("a", 1.0), recovery("b", None)]
+    ways = (("a", "risk", 1.0), ("b", "risk", None))
+    folder = finish(build(tmp_path / "run", with_engines(with_faults(*items), *ways)))
+    assert verify.verify(folder).ok
+    own = figures(folder)
+    assert [own[f"regain.risk.{name}"].value for name in ("a_s", "b_s", "faults", "mean_s", "worst_s")] == [
+        1.0, None, 2, None, None,
+    ]  # fmt: skip
+
+
+def test_a_recovery_that_its_engines_do_not_bear_out_is_told(tmp_path: Path) -> None:
+    edit = with_engines(with_faults(recovery("a", 1.0)), ("a", "risk", 1.4))
+    found = verify.verify(finish(build(tmp_path / "run", edit)))
+    assert any("recovery.a.regain_s" in str(each) for each in found.mismatches)
+
+
 def test_the_supervisors_end_is_judged_apart(tmp_path: Path) -> None:
     items = [recovery("a", 1.0), recovery("b", 5.5, engine="supervisor")]
     folder = finish(build(tmp_path / "run", with_faults(*items)))
@@ -95,6 +156,11 @@ def test_one_that_never_came_back_makes_the_times_unknown_and_the_run_missed(tmp
     assert own["recovery.regain_p95_s"].value is None
     verdicts = {item.id: item.verdict.label for item in runs.load(folder).criteria}
     assert (verdicts["recovery-complete"], verdicts["recovery-p95"]) == ("MISSED", "UNKNOWN")
+    met, worst, *others = (folder / runs.REPORT_MD).read_text().partition("## Executive summary")[2].splitlines()[2:6]
+    good = sum(label in ("ACHIEVED", "EXCEEDED") for label in verdicts.values())
+    assert met == f"- {good} of {len(verdicts)} criteria were met."  # what was not stands in front, the worst first
+    assert worst == "- MISSED: Faults not recovered from, 1 faults against a target of 0 faults."
+    assert "- UNKNOWN: Recovery from faults, p95, UNKNOWN against a target of 3.000 s." in others
 
 
 def test_a_fault_that_nobody_saw_is_the_rigs_failure(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from reports import records, runs
 from tests.reports import test_drill_records as drills
 from tests.reports.conftest import ENGINES, build, finish
 from tests.reports.test_device_records import samples
-from tests.reports.test_faults import recovery, with_faults
+from tests.reports.test_faults import recovery, with_engines, with_faults
 
 ROOT = Path(__file__).parents[2]
 _spec = importlib.util.spec_from_file_location("mutate_run", ROOT / "scripts" / "mutate_run.py")
@@ -30,7 +30,8 @@ SEED = 20100506
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with every kind of figure, faults included."""
     folder = tmp_path_factory.mktemp("recorded") / "20260304_100000_flash-crash"
-    return finish(build(folder, with_faults(recovery("a", 1.0), recovery("b", 2.5, engine="vpin"))))
+    edit = with_faults(recovery("a", 1.0), recovery("b", 2.5, engine="vpin"))
+    return finish(build(folder, with_engines(edit, ("a", "risk", 1.0), ("b", "vpin", 2.5))))
 
 
 @pytest.fixture
@@ -45,7 +46,8 @@ def drilled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     soaked: dict[str, Any] = {"phase": "soak", "seconds": 60.0, "sample_s": 5.0, "parts": ["crash", "crash"]}
     states: dict[str, Any] = {"phase": "p", "item": "position ESX", "wanted": 360.0, "got": 360.0}
     more = [
-        drills.kill(),
+        drills.kill(request="run-op-3", arrived_ns=100 * drills.S, answered_ns=101 * drills.S),
+        drills.request_hop("strategy", "orders", 5, 4, 30),
         *drills.reverse({0.0: False, 1.0: True, 0.0504: True, 0.0497: False}),
         records.StartState(**drills.HEAD, **states),
         records.StartAccount(**drills.HEAD, phase="p", cash=773_684.25, equity=473_684.25, maintenance=450_000.0),
@@ -97,7 +99,7 @@ def test_a_raw_field_changed_is_caught_whether_or_not_a_figure_uses_it(bench: mu
 def test_a_raw_field_of_each_kind_of_drill_changed_is_caught(drilled: Path, tmp_path: Path) -> None:
     bench = mutate.Bench(drilled, tmp_path)
     kinds = ["kill_switch", "reverse_stress", "reverse_step", "start_state", "start_account", "load_targets"]
-    kinds += ["unavailable", "abort", "soak", "soak_sample"]
+    kinds += ["unavailable", "abort", "soak", "soak_sample", "request_hop", "replay"]
     changes = [*mutate.in_history(bench.folder, 1, SEED)]
     some = [next(change for change in reversed(changes) if change.group.startswith(f"{kind}.")) for kind in kinds]
     found = mutate.table(bench.raw(some, anew=False))

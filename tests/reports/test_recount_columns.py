@@ -1,6 +1,7 @@
 """The second path's columns against the same sums over plain JSON objects, one line after the other."""
 
 import json
+from array import array
 from typing import Any
 
 import msgspec
@@ -107,3 +108,14 @@ def test_a_field_that_is_missing_or_of_another_kind_raises(change: Record, space
         del load["done"]
         with pytest.raises(msgspec.ValidationError):
             rows([load], spaced)
+
+
+@given(st.lists(LOADS | PROBES, max_size=30))
+def test_what_lets_go_of_its_columns_still_knows_how_many_there_were(records: list[Record]) -> None:
+    found, whole = rows(records), rows(records)
+    found.forget()
+    for kind in ("load", "health"):
+        for where in ({}, {"phase": "a"}, {"engine": "risk"}, {"phase": "b", "engine": "vpin"}, {"phase": "no"}):
+            assert found.count({"type": kind, **where}) == whole.count({"type": kind, **where})
+    columns = [*vars(found.seconds).values(), *found.seconds._counts.values(), *vars(found.probes).values()]
+    assert sum(column.buffer_info()[1] for column in columns if isinstance(column, array)) == 0

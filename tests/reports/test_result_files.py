@@ -31,7 +31,7 @@ def test_each_part_that_was_measured_has_its_file_from_the_same_figures(tmp_path
     folder = finish(build(tmp_path / "run", backtested()))
     whole = json.loads((folder / f"comprehensive_stress_test_results_{STAMP}.json").read_bytes())
     for name, schema, starts, criterion in (
-        (BUS, "messagebus", ("bus.", "hop.", "staleness."), "bus-rate"),
+        (BUS, "messagebus", ("bus.", "hop.", "replay.", "staleness."), "bus-rate"),
         (BACKTESTS, "backtesting", ("backtests.",), "backtests-correct"),
     ):
         part = json.loads((folder / name).read_bytes())
@@ -52,7 +52,7 @@ def test_a_part_that_was_not_measured_has_no_file(tmp_path: Path) -> None:
 
 
 def _of_buses(record: records.AnyRecord) -> bool:
-    return isinstance(record, records.Ledger | records.Hop)
+    return isinstance(record, records.Ledger | records.Hop | records.Replay)
 
 
 def test_the_benchmark_alone_is_a_part(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from reports.figures import Figure, Figures, Value, known, mean
 from tests.reports.conftest import Edit, build
 
 EXPECTED: dict[str, Value] = {
-    "run.duration_s": 8.1,
+    "run.duration_s": 8.3,
     "fleet.started": 3,
     "fleet.boot_s": 1.5,
     "fleet.alive_at_end": 3,

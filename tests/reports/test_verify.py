@@ -5,13 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from reports import plots, runs
+from reports import plots, records, runs, summary
 from reports.errors import ReportError
 from reports.records import HISTORY
 from reports.seal import MANIFEST, seal
-from reports.verify import verify
+from reports.verify import Basis, against, verify
 from tests.reports.conftest import build, change_end, finish, payloads, small_history, write_history, write_payloads
 
 RESULTS = "comprehensive_stress_test_results_20260304_100000.json"
@@ -236,6 +237,39 @@ def test_a_run_stopped_by_its_user_is_sealed_and_verifies(tmp_path: Path) -> Non
     folder = finish(build(tmp_path / "run", change_end("interrupted", "Ctrl-C")))
     assert verify(folder).ok
     assert "INTERRUPTED" in (folder / "REPORT.md").read_text().splitlines()[0]
+
+
+def test_the_second_path_has_let_go_of_its_records_before_the_first_one_reads(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Millions of records are in memory once."""
+    held: list[int] = []
+    basis, read = Basis(run_folder), summary.read
+
+    def looked(folder: Path) -> summary.RunData:
+        counted = basis.counted
+        assert not isinstance(counted, Exception) and counted.rows.count({"type": "health"}) > 0
+        held.append(counted.rows.probes.at.size)
+        return read(folder)
+
+    monkeypatch.setattr(summary, "read", looked)
+    assert against(basis).ok and held == [0]
+
+
+def test_a_run_whose_runner_broke_is_invalid_by_both_paths(tmp_path: Path) -> None:
+    """The rig failed: what passed, and what nobody got to measure, says nothing of the fleet."""
+
+    def broken(lines: list[Any]) -> list[Any]:
+        first = msgspec.structs.replace(
+            lines[0], criteria=[*lines[0].criteria, records.CriterionTarget(id="of-another-version")]
+        )
+        return change_end("broken", "KeyError: 'x' (traceback: runner.log)")([first, *lines[1:]])
+
+    folder = finish(build(tmp_path / "run", broken))
+    assert verify(folder).ok
+    report = runs.load(folder)
+    assert {item.verdict.label for item in report.criteria} == {"INVALID"} and report.verdict.label == "INVALID"
+    assert "BROKEN, its runner broke: KeyError: 'x'" in (folder / "REPORT.md").read_text().splitlines()[0]
 
 
 @pytest.mark.parametrize("edited", [b"", b"no chain\n", b"\xff\xfe"])

@@ -67,8 +67,11 @@ class Told:
     def get(self, engine: str, path: str) -> Any:
         return self.answers[f"{engine}_{path.partition('?')[0].strip('/')}"](path)
 
-    def post(self, engine: str, path: str, _: dict[str, object]) -> Any:
-        self.posted.append(f"{engine}{path}")
+    def operation(self) -> str:
+        return f"run-op-{len(self.posted) + 1}"
+
+    def post(self, engine: str, path: str, _: dict[str, object], request: str = "") -> Any:
+        self.posted.append(f"{engine}{path} {request}")
         return {}
 
 
@@ -223,9 +226,10 @@ def test_the_kill_switch_is_watched_until_all_is_gone() -> None:
 
     told.answers.update(strategy_strategies=legs, strategy_orders=orders)
     found = drill._kill(cast(Run, Watched(told)), KillSwitch())
-    assert told.posted == ["strategy/kill"]
     assert (found.open_orders, found.positions, found.exposure, found.residual) == (1, 1, 2 * 1165.0 * 50, 0.0)
     assert found.orders_gone_ns is not None and found.flat_ns is not None and found.flat_ns >= found.ordered_ns
+    assert told.posted == ["strategy/kill run-op-1"] and found.request == "run-op-1"
+    assert found.answered_ns is not None and found.ordered_ns <= found.answered_ns <= found.flat_ns
 
 
 def test_what_does_not_go_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,6 +66,16 @@ def test_a_scenarios_stress_is_stretched_over_the_seconds() -> None:
     assert set(flat.rate) == {1000.0}
 
 
+def test_beside_calm_hours_there_is_an_account_and_the_day_must_be_one() -> None:
+    spec = load(Constant(rate=50), scenario="flash-crash-2010", speed=5.0)
+    assert list(spec.mistakes()) == []
+    during, after = spec.plan()
+    assert "beside calm hours of flash-crash-2010 at 5x" in during.what and after.name == "load-after"
+    assert len(list(load(Constant(rate=50)).plan())) == 1
+    (mistake,) = load(Constant(rate=50), scenario="flash-crash-2011").mistakes()
+    assert "scenario: There is no scenario 'flash-crash-2011'. Did you mean 'flash-crash-2010'?" in mistake
+
+
 SHAPES = {
     "constant": "rate = 50",
     "ramp": "start = 0, end = 100",

@@ -10,11 +10,14 @@ import pytest
 
 from engines.wire.errors import NautilusError
 from engines.wire.messages import KEPT, TOPICS
+from stress.load.plan import OpenPhase, Request, Target, mistakes
 from stress.mission import MissionErrors, load, parse
 from stress.roles import calm, soak
 from stress.roles.calm import Calm
 from stress.run import Run
 from stress.specs.soak import Soak
+
+AIMS = tuple(Target(f"e{n}", 8000 + n, (Request("/health"),), 5) for n in range(13))
 
 
 class Tape:
@@ -98,6 +101,18 @@ def test_streams_that_nobody_trims_are_not_asked_to_stay_short() -> None:
     assert set(begun.trimmed) <= TOPICS.keys() - KEPT
     assert {"trades", "quotes", "bars"} <= set(begun.trimmed)
     assert begun.parts == ["soak-first", "soak-middle", "soak-last"]
+
+
+def test_its_generator_has_as_many_processes_as_it_says() -> None:
+    spec = Soak(processes=3, seconds=90.0)
+    made = soak.plan(spec, "soak-first", AIMS, 7)
+    (phase,) = made.phases
+    assert isinstance(phase, OpenPhase) and phase.rate == (260.0,) * 30
+    assert made.processes == 3 and not mistakes(made)
+    assert soak.plan(Soak(), "soak-first", AIMS, 7).processes == 1
+    assert all(", 3 generator processes" in step.what for step in spec.plan() if step.name != "soak-after")
+    assert list(Soak(processes=6).mistakes()) == ["processes: 6, which needs 78 connections to 13 engines"]
+    assert not list(Soak(processes="auto").mistakes())
 
 
 def test_a_soak_has_three_parts_and_samples_in_each() -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
+from engines.kit.origin import Origin
 from engines.marketdata.builder import build
 from engines.marketdata.day import Day
 from engines.marketdata.feeds import live, stored
@@ -33,6 +34,7 @@ from engines.wire.messages import Session
 log = logging.getLogger(__name__)
 Compute = Callable[[Callable[[], stored.StoredFeed]], Awaitable[stored.StoredFeed]]
 _NEVER = FeedsStatus()
+_NOBODY = Origin("", 0)
 _CENT = 100  # 1/10,000 of a currency unit
 
 
@@ -71,6 +73,7 @@ class FeedDesk:
         self._config = config or FeedsConfig()
         self._edge = edge or Edge()
         self._wanted: FeedsRequest | None = None
+        self._origin = _NOBODY  # the request over HTTP that asked
         self._running: _Running | None = None
         self._totals = _NEVER
 
@@ -83,8 +86,8 @@ class FeedDesk:
         """Feeds run, or are about to."""
         return self._wanted is not None or self._totals.state in ("starting", "running")
 
-    def start(self, request: FeedsRequest) -> FeedsStatus:
-        """Ask for feeds.
+    def start(self, request: FeedsRequest, origin: Origin | None = None) -> FeedsStatus:
+        """Ask for feeds; `origin` is the request over HTTP that does.
 
         Raises:
             UsageError: some run already, or these cannot run together.
@@ -92,8 +95,8 @@ class FeedDesk:
         if self.busy:
             raise UsageError("Feeds are running.", "There is one set at a time.", "POST /feeds/{symbol}/stop first.")
         request.check()
-        self._wanted, self._running = request, None
-        self._totals = FeedsStatus(state="starting", speed=request.speed)
+        self._wanted, self._running, self._origin = request, None, origin or _NOBODY
+        self._totals = FeedsStatus(state="starting", speed=request.speed, request=self._origin.request)
         return self._totals
 
     def stop(self, symbol: str) -> FeedsStatus:
@@ -161,7 +164,7 @@ class FeedDesk:
         running = self._running = await self._open(request, compute)
         positions = await to.positions()
         replay = max(parse_id(last)[0] for last in positions.values()) + 1
-        self._totals = FeedsStatus(state="running", replay=replay, speed=request.speed)
+        self._totals = FeedsStatus(state="running", replay=replay, speed=request.speed, request=self._origin.request)
         await self._tell(running, to, "open")
         began = self._edge.mono_ns() + round(self._config.lead_s * 1e9)
         running.began_ns = began
@@ -266,6 +269,8 @@ class FeedDesk:
             speed=running.request.speed,
             tick_sizes=(_CENT,) * len(symbols),
             multipliers=(1,) * len(symbols),
+            request=self._origin.request,
+            requested_ns=self._origin.arrived_ns,
         )
         running.number += event == "close"
         await to.publish([Item(self._totals.replay, running.number, self._trace(), ts_ns, 0, body)])

@@ -78,6 +78,8 @@ class FeedStatus(msgspec.Struct, frozen=True, kw_only=True):
 class FeedsStatus(msgspec.Struct, frozen=True, kw_only=True):
     """All feeds.  `behind_ms`: how late the oldest tick of the last round left; `stalls`: rounds later than allowed.
 
+    `request`: the id of the request that asked for them.
+
     `restamped`: ticks whose market time was raised to that of a tick already published.
     """
 
@@ -93,4 +95,5 @@ class FeedsStatus(msgspec.Struct, frozen=True, kw_only=True):
     stalls: int = 0
     restamped: int = 0
     error: str = ""
+    request: str = ""
     feeds: tuple[FeedStatus, ...] = ()

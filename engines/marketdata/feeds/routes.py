@@ -6,6 +6,7 @@ from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody
 
+from engines.kit.origin import current
 from engines.marketdata.feeds.desk import FeedDesk
 from engines.marketdata.feeds.request import FeedsRequest, FeedsStatus
 
@@ -20,7 +21,7 @@ def routes(desk: FeedDesk, free: Callable[[], None]) -> Sequence[HTTPRouteHandle
     @post("/feeds", sync_to_thread=False, status_code=202, summary="Start feeds")
     def start(data: JSONBody[FeedsRequest]) -> FeedsStatus:
         free()
-        return desk.start(data)
+        return desk.start(data, current())
 
     @post("/feeds/{symbol:str}/stop", sync_to_thread=False, status_code=202, summary="End one feed")
     def stop(symbol: FromPath[str]) -> FeedsStatus:

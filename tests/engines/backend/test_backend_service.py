@@ -11,6 +11,8 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from engines.backend.config import CONFIG
+from engines.backend.model import Recorded, step
 from engines.backend.recorder import Recorder
 from engines.backend.service import checks, engine, routes, sources
 from engines.kit.runtime import Runtime
@@ -19,7 +21,18 @@ from engines.kit.store import Store, parquet_file
 from engines.wire import manifest
 from engines.wire.bus import MemoryBus, Output
 from engines.wire.errors import NautilusError
-from engines.wire.messages import Body, Fleet, FleetEngine, Header, Session, Signal, Trades, encode_body, encode_header
+from engines.wire.messages import (
+    Body,
+    Fleet,
+    FleetEngine,
+    Header,
+    Session,
+    Signal,
+    Trades,
+    decode,
+    encode_body,
+    encode_header,
+)
 from engines.wire.settings import Settings
 from engines.wire.ticks import TRADE
 
@@ -89,6 +102,23 @@ def test_the_tape_is_newest_first_and_filtered(client: TestClient) -> None:
     assert [(row["ts"], row["symbol"], row["price"]) for row in es] == [(7, "ES", 70), (5, "ES", 50), (3, "ES", 30)]
     assert client.get("/tape", params={"symbol": "NONE"}).json() == []
     assert client.get("/tape", params={"limit": 0}).status_code == 400
+
+
+def test_what_a_request_caused_is_exported_by_its_id(client: TestClient, runtime: Runtime) -> None:
+    told = [message(Signal("s", "AAPL", 5, "x"), 2, f"request/{name}") for name in ("kill-1", "..")]
+    client.blocking_portal.call(feed, runtime, told, 20)
+    (done,) = client.post("/export", params={"run": "request"}).json()
+    assert done["files"] == ["parquet/signals/request/_.parquet", "parquet/signals/request/kill-1.parquet"]
+    (found,) = client.get("/messages", params={"topic": "signals", "trace": "request/kill-1"}).json()
+    assert (found["entry_id"], found["header"][5]) == ("20-0", "request/kill-1")
+
+
+def test_no_number_of_requests_pushes_a_replay_out_of_the_picture() -> None:
+    state = Recorded()
+    for number, trace in enumerate(["r1/window", *(f"request/{n}" for n in range(2 * CONFIG.runs))], 1):
+        step(state, decode("signals", f"{number}-0", *message(Signal("s", "AAPL", 5, "x"), number, trace)[1:]))
+    assert len(state.runs) == CONFIG.runs
+    assert {"r1/window", f"request/{2 * CONFIG.runs - 1}"} <= state.runs.keys()
 
 
 def test_an_export_is_read_back_over_http(client: TestClient, runtime: Runtime) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from engines.kit.consumer import Consumer
 from engines.kit.engine import Engine
+from engines.kit.origin import Origin
 from engines.kit.processor import Processor
 from engines.wire.bus import Commit, Entry, MemoryBus, Output, dead_topic
 from engines.wire.errors import BusError, CommitUnknown, Fenced
@@ -225,16 +226,36 @@ def test_a_command_is_committed_before_it_returns_also_when_its_first_commit_bre
         await bus.append([signal(1, 1), signal(2, 2)])
         await until(lambda: len(unit.state.open) == 2)
         bus.faults = [CommitUnknown("broken")]
-        await asyncio.wait_for(consumer.command("clear"), 5)
+        await asyncio.wait_for(consumer.command("clear", Origin("op-1", 700)), 5)
+        await asyncio.wait_for(consumer.hold(True), 5)
         assert unit.state.open == [] and unit.state.held
         stop.set()
         await task
         return unit, await bus.read({"orders": "0-0"}, 100, 0)
 
     unit, sent = asyncio.run(main())
-    bodies = [decode(*entry).body for entry in sent]
-    assert [body.order_id for body in bodies if isinstance(body, Cancel)] == ["1", "2"]
+    found = [decode(*entry) for entry in sent]
+    cancels = [each for each in found if isinstance(each.body, Cancel)]
+    assert [each.body.order_id for each in cancels if isinstance(each.body, Cancel)] == ["1", "2"]
+    assert {(h.trace, h.mono_intended, h.cause) for h in (each.header for each in cancels)} == {
+        ("request/op-1", 700, "")
+    }
+    assert {each.header.trace for each in found if isinstance(each.body, Order)} == {""}
     assert unit.epoch == 2
+
+
+def test_what_no_request_has_asked_for_bears_no_trace_and_is_due_now() -> None:
+    async def main() -> list[Entry]:
+        bus = SlowReads()
+        unit = Processor(DESK, ["signals"], bus, lambda: 500)
+        await unit.claim()
+        unit.state.open = ["1"]
+        await unit.hold(True)
+        return await bus.read({"orders": "0-0"}, 10, 0)
+
+    (sent,) = asyncio.run(main())
+    header = decode(*sent).header
+    assert (header.trace, header.mono_intended) == ("", 500)
 
 
 def test_one_that_is_cut_commits_nothing_more() -> None:

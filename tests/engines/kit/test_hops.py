@@ -37,3 +37,14 @@ def test_the_oldest_traces_make_room() -> None:
     kept = times(hops)
     assert len(kept) <= 96
     assert "r199/window trades bus" in kept and "r0/window trades" not in kept
+
+
+def test_requests_make_room_before_replays() -> None:
+    hops = Hops()
+    hops.record([message("trades", 1, 2)], 20 * MS)
+    for number in range(200):
+        hops.record([message("orders", 1, 2, trace=f"request/kill-{number}")], 20 * MS)
+    kept = times(hops)
+    assert len(kept) <= 96
+    assert {"r1/window trades", "r1/window trades bus", "request/kill-199 orders bus"} <= kept.keys()
+    assert "request/kill-0 orders" not in kept

@@ -1,5 +1,6 @@
 """`serve` for real: a process, two buses, HTTP, heartbeat, dead man's rule."""
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -17,6 +18,8 @@ import pytest
 from engines.wire.beat import Beats
 from engines.wire.health import HealthReport
 from engines.wire.leash import HALT, ORPHANED, RESUME
+from engines.wire.messages import Header, decode_header
+from engines.wire.redis_bus import RedisBus
 from engines.wire.settings import Settings
 from engines.wire.state import EngineState
 
@@ -28,6 +31,7 @@ import msgspec
 from litestar import get, post
 from engines.kit.engine import Engine
 from engines.kit.serve import serve
+from engines.wire.messages import Performance
 
 class State(msgspec.Struct):
     seen: int = 0
@@ -46,9 +50,14 @@ def routes(runtime):
     @get("/stall", sync_to_thread=False)
     def stall() -> None:
         time.sleep(60)
-    return [seen, reset, stall]
+    @post("/tell")
+    async def tell() -> dict[str, int]:
+        await runtime.command("tell")
+        return {"seen": runtime.state.seen}
+    return [seen, reset, stall, tell]
 
-serve(Engine("analytics", State, step, State, routes=routes, features=lambda s: [f"{s.seen} seen"]))
+commands = {"tell": lambda state: [Performance(())]}
+serve(Engine("analytics", State, step, State, routes=routes, features=lambda s: [f"{s.seen} seen"], commands=commands))
 """
 
 
@@ -63,6 +72,7 @@ class Running:
             state=folder, port_offset=12_000, bus_main_url=valkey_url, bus_market_url=valkey_url, token="secret",
             beat_file=self.beat_file, control_fd=read,
         )  # fmt: skip
+        self.named: str | None = None  # the id in the last reply
         self.log = (folder / "log").open("w+")
         self.process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM], env=os.environ | settings.to_env(), pass_fds=[read], stderr=self.log
@@ -86,6 +96,7 @@ class Running:
         with contextlib.closing(connection):
             connection.request(method, path, headers=headers or {})
             reply = connection.getresponse()
+            self.named = reply.getheader("X-Request-Id")
             return reply.status, reply.read()
 
     def close(self) -> None:
@@ -133,6 +144,31 @@ def test_ready_engine_serves_and_beats(running: Running) -> None:
 )
 def test_mutating_routes_need_token_and_host(running: Running, headers: dict[str, str], status: int) -> None:
     assert running.request("POST", "/reset", headers)[0] == status
+
+
+def test_what_a_request_makes_an_engine_send_bears_its_id(running: Running, valkey_url: str) -> None:
+    before = time.monotonic_ns()
+    token = {"X-Nautilus-Token": "secret"}
+    made = []
+    for given in ("op-7", "not an id", None):
+        assert running.request("POST", "/tell", token if given is None else token | {"X-Request-Id": given})[0] == 201
+        made.append(running.named or "")
+    own = f"analytics-{running.process.pid}"
+    assert made == ["op-7", f"{own}-1", f"{own}-2"]
+    assert running.request("GET", "/seen", {"X-Request-Id": "op-8"})[0] == 200 and running.named is None
+
+    async def sent() -> list[Header]:
+        bus = RedisBus(valkey_url)
+        try:
+            return [decode_header(entry.header) for entry in await bus.read({"performance": "0-0"}, 10, 0)]
+        finally:
+            await bus.close()
+
+    headers = asyncio.run(sent())
+    assert [header.trace for header in headers[-3:]] == [f"request/{request}" for request in made]
+    times = [at for header in headers[-3:] for at in (header.mono_intended, header.mono_sent)]
+    assert before < times[0] and times == sorted(times), "each was due when its request arrived"
+    assert all(header.cause == "" for header in headers)
 
 
 def test_sigterm_ends_cleanly(running: Running) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engines.kit.origin import Origin
 from engines.kit.runtime import Runtime
 from engines.marketdata.config import ReplayConfig
 from engines.marketdata.day import Day
@@ -28,6 +29,7 @@ from tests.engines.marketdata.days import small_day
 # Before, inside and after the quick window, with two ticks of one batch.
 SECONDS = [0.0, 60.0, 61.0, 9_000.0, 18_580.0, 18_580.2, 18_700.0, 18_900.0, 18_928.0, 19_100.0, 20_000.0, 23_400.0]
 FAST = ReplayConfig(settle_s=0.1, drain_s=0.5)
+ASKED = Origin("op-1", 900)
 
 
 class Crash(Exception):
@@ -89,7 +91,15 @@ class Holder:
 class Rig:
     """Incarnations of a player over one bus."""
 
-    def __init__(self, market: Bus, faults: Sequence[Fault] = (), request: ReplayRequest | None = None) -> None:
+    def __init__(
+        self,
+        market: Bus,
+        faults: Sequence[Fault] = (),
+        request: ReplayRequest | None = None,
+        folder: Path = Path("/nowhere"),
+    ) -> None:
+        self.folder = folder
+        self.builds = 0
         self.market = FaultyBus(market, faults)
         self.main = MemoryBus()
         self.clock = Clock()
@@ -100,6 +110,7 @@ class Rig:
         self.player = Player()
 
     async def build(self, request: ReplayRequest) -> Day:
+        self.builds += 1
         return small_day(SECONDS, request.seed, request)
 
     async def incarnation(self, start: bool) -> None:
@@ -107,11 +118,11 @@ class Rig:
         self.holder = Holder(next(self.epochs))
         self.player = Player(FAST, Edge(self.build, self.clock.sleep))
         runtime = Runtime(
-            pick(discover(), "marketdata"), Settings(state=Path("/nowhere")), self.main, self.market,  # type: ignore[arg-type] # a bus with faults
+            pick(discover(), "marketdata"), Settings(state=self.folder), self.main, self.market,  # type: ignore[arg-type] # a bus with faults
             self.holder, self.workers, asyncio.Event(), asyncio.Event(), self.clock.mono_ns,
         )  # fmt: skip
         if start:
-            self.player.start(self.request, self.clock.now)
+            self.player.start(self.request, self.clock.now, ASKED)
         task = asyncio.create_task(self.player.run(runtime))
         while not task.done() and self.player.status.state not in ("finished", "failed"):
             await self.clock.sleep(0)
@@ -176,6 +187,15 @@ def test_interrupted_anywhere_the_streams_are_the_same(faults: list[Fault]) -> N
     asyncio.run(scenario())
 
 
+def test_a_replay_goes_on_with_the_day_that_was_kept(tmp_path: Path) -> None:
+    """Four processes, one build; the same streams as from a folder in which nothing can be kept."""
+    faults = [Fault(at, 0, crash=True) for at in (6, 9, 12)]
+    kept, built = Rig(MemoryBus(), faults, folder=tmp_path), Rig(MemoryBus(), faults)
+    assert contents(asyncio.run(through(kept))) == contents(asyncio.run(through(built))) == contents(undisturbed())
+    assert (kept.builds, built.builds) == (1, 4)
+    assert list(tmp_path.iterdir()) == []  # it is over
+
+
 @pytest.mark.parametrize("at", range(0, 18, 3))
 def test_interrupted_on_a_server_the_streams_are_the_same(at: int, valkey_url: str) -> None:
     whole = contents(undisturbed())
@@ -198,6 +218,7 @@ def test_messages_of_the_window_say_when_they_were_due() -> None:
     streams = undisturbed()
     sessions = [decode(*entry) for entry in streams["sessions"]]
     assert [m.body.event for m in sessions if isinstance(m.body, Session)] == ["open", "window", "window-end", "close"]
+    assert {(m.body.request, m.body.requested_ns) for m in sessions if isinstance(m.body, Session)} == {ASKED}
     began = sessions[1].header.mono_intended
     start_s = 18_568.0
     for header in headers(streams)["trades"]:
@@ -279,16 +300,40 @@ def test_a_stop_closes_the_session() -> None:
             await plain(seconds)
             status = rig.player.status
             if status.state == "running" and status.segment == "window" and not rig.player._stopping:
-                rig.player.stop()
+                rig.player.stop(Origin("op-2", 950))
 
         rig.clock.sleep = stopping_sleep  # type: ignore[method-assign] # the stop comes while it waits
         streams = await through(rig)
-        events = [m.body.event for m in (decode(*e) for e in streams["sessions"]) if isinstance(m.body, Session)]
-        assert events == ["open", "window", "close"]
+        told = [m.body for m in (decode(*e) for e in streams["sessions"]) if isinstance(m.body, Session)]
+        assert [(body.event, body.request) for body in told] == [
+            ("open", "op-1"),
+            ("window", "op-1"),
+            ("close", "op-2"),
+        ]
+        assert (rig.player.status.request, rig.player.status.stop_request) == ("op-1", "op-2")
         assert (rig.player.status.state, rig.player.status.stopped) == ("finished", True)
         assert 0 < len(streams["trades"]) < len(whole["trades"])
         with pytest.raises(UsageError, match="No replay"):
             rig.player.stop()
+
+    asyncio.run(scenario())
+
+
+def test_who_stopped_a_replay_before_it_was_begun_is_told() -> None:
+    async def scenario() -> None:
+        rig = Rig(MemoryBus())
+        plain = rig.clock.sleep
+
+        async def stopping_sleep(seconds: float) -> None:
+            if rig.player.status.state == "building" and not rig.player._stopping:
+                rig.player.stop(Origin("op-2", 950))
+            await plain(seconds)
+
+        rig.clock.sleep = stopping_sleep  # type: ignore[method-assign] # the stop comes before the player looks
+        await rig.incarnation(start=True)
+        status = rig.player.status
+        assert (status.state, status.stopped, status.request, status.stop_request) == ("finished", True, "op-1", "op-2")
+        assert (await rig.streams())["sessions"] == []
 
     asyncio.run(scenario())
 

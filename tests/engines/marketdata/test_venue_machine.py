@@ -61,9 +61,14 @@ class VenueMachine(RuleBasedStateMachine):
         self.halts: list[Halt] = []
 
     def send(self, message: Envelope) -> None:
-        replay = self.venue.replay
+        replay, clock = self.venue.replay, self.venue.clock_ns
         self.venue, bodies = step(self.venue, message)
         self.read(bodies, late=self.venue.replay > replay)
+        if not self.faults:  # which tell fills late
+            made = [body for body in bodies if isinstance(body, Fill)]
+            assert all(clock <= body.ts_ns <= self.venue.clock_ns for body in made)
+            inside = [(b, h) for b in made for h in self.halts if h.symbol in ("*", b.symbol)]
+            assert not any(h.start_ns <= b.ts_ns < h.end_ns for b, h in inside)
 
     def read(self, bodies: Sequence[Body], *, late: bool) -> None:
         for body in bodies:

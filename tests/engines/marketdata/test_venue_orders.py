@@ -27,6 +27,7 @@ from engines.wire.messages import (
 )
 from tests.engines.marketdata.venue_rig import (
     LATE,
+    LATENCY,
     Row,
     accept,
     depth,
@@ -54,10 +55,10 @@ def replace(name: str, quantity: int, limit: int | None, ts: int = LATE) -> Enve
 def test_what_an_ioc_order_cannot_trade_at_once_is_cancelled() -> None:
     out = play(
         session(), accept(order("a", 1, 150, 1_000, tif="ioc")), accept(order("b", -1, 10, 1_000, tif="ioc")),
-        accept(order("c", -1, 130, tif="ioc")), quotes(Row(LATE, "AAPL", 900, 1_000)),
+        accept(order("c", -1, 130, tif="ioc")), quotes(Row(LATENCY - 1, "AAPL", 900, 1_000)),
         quotes(Row(LATE + 1, "AAPL", 990, 1_000)),
     )  # fmt: skip
-    assert sorted(fills(out)) == [("a", 100, 1_000, LATE), ("c", 100, 900, LATE)]
+    assert sorted(fills(out)) == [("a", 100, 1_000, live("a")), ("c", 100, 900, live("c"))]
     assert sorted((b.order_id, b.remaining, b.code) for b in out if isinstance(b, Cancelled)) == [
         ("a", 50, "IOC"), ("b", 10, "IOC"), ("c", 30, "IOC")
     ]  # fmt: skip
@@ -92,12 +93,13 @@ def test_an_order_sweeps_the_displayed_levels_and_each_is_offered_once() -> None
 
 # -------------------------------------------------------------------------------------------- self-trades
 def test_an_order_that_would_meet_one_of_ours_is_cancelled_there() -> None:
+    met = live("hit", LATE)
     out = play(
         session(), accept(order("rest", -1, 10, 1_000)), quotes(Row(LATE, "AAPL", 700, 1_100)),
-        accept(order("hit", 1, 500, 1_200), LATE), quotes(Row(3 * LATE, "AAPL", 700, 900, ask_size=30)),
+        accept(order("hit", 1, 500, 1_200), LATE), quotes(Row(met, "AAPL", 700, 900, ask_size=30)),
         accept(order("market", 1, 5), 3 * LATE), quotes(Row(6 * LATE, "AAPL", 700, 1_100)),
     )  # fmt: skip
-    assert fills(out) == [("hit", 30, 900, 3 * LATE)]
+    assert fills(out) == [("hit", 30, 900, met)]
     assert codes(out) == [("hit", "SELF_TRADE"), ("market", "SELF_TRADE")]
 
 
@@ -120,7 +122,7 @@ def test_a_change_of_price_takes_what_is_displayed_and_one_that_is_wrong_changes
         quotes(Row(4 * LATE, "AAPL", 900, 1_100, ask_size=30)), replace("a", 40, 1_200),
     )  # fmt: skip
     assert codes(out) == [("a", "OFF_TICK"), ("a", "INVALID_QUANTITY"), ("x", "TOO_LATE"), ("a", "TOO_LATE")]
-    assert fills(out) == [("a", 30, 1_100, 4 * LATE)]
+    assert fills(out) == [("a", 30, 1_100, live("a", LATE))]
 
 
 def test_a_change_to_no_more_than_has_filled_ends_the_order() -> None:
@@ -169,7 +171,7 @@ def test_an_owner_that_goes_takes_its_orders_along_with_the_next_message_of_the_
         fleet("backoff"), fleet("starting", 1), fleet("ready", 1), accept(order("c", 1, 1)),
         quotes(Row(LATE + 1, "AAPL", 900, 1_000)), venue=venue,
     )  # fmt: skip
-    assert fills(out) == [("c", 1, 1_000, LATE + 1)]
+    assert fills(out) == [("c", 1, 1_000, LATE)]
 
 
 def test_an_owner_that_came_back_before_its_end_was_told_has_lost_its_orders_too() -> None:
@@ -189,7 +191,7 @@ def test_storms_reject_and_a_broken_connection_cancels() -> None:
         quotes(Row(6 * LATE, "AAPL", 900, 1_000)),
     )  # fmt: skip
     assert codes(out) == [("a", "REJECT_STORM"), ("e", "DISCONNECTED"), ("b", "DISCONNECTED")]
-    assert fills(out) == [("c", 1, 1_000, 6 * LATE)]
+    assert fills(out) == [("c", 1, 1_000, live("c", 4 * LATE))]
 
 
 def test_late_fills_come_late_and_nothing_overtakes_them() -> None:

@@ -1,8 +1,9 @@
 """A real day's tape through the venue with random orders; a checker of its own judges what came out.
 
 What must hold: each order ends once, with fills that sum to no more than its quantity and nothing told afterwards;
-each fill is at the limit or better, on the tick, not before the order could be there, not better than what is displayed
-and no more than is displayed; resting orders trade by price, then time; nothing trades inside a halt.
+each fill is at the limit or better, on the tick, not before the order could be there, not better than what the quote
+displays that stands, and all that meet this quote take no more than it displays; resting orders trade by price, then
+time; nothing trades inside a halt.
 """
 
 import datetime as dt
@@ -32,7 +33,7 @@ from engines.wire.messages import (
 )
 from engines.wire.scenario_file import load
 from engines.wire.session import NS, epoch_ns
-from engines.wire.ticks import to_units
+from engines.wire.ticks import Rows, to_units
 from tests.engines.marketdata.venue_rig import accept, envelope, live
 
 BATCH_NS = 20 * NS
@@ -48,7 +49,7 @@ class Seen:
     """One order, as the checker knows it."""
 
     order: Order
-    live_ns: int
+    live_ns: int  # not before the clock at which it was told
     place: int  # of its message
     number: int
     fills: list[Fill] = field(default_factory=list)
@@ -133,7 +134,7 @@ def run() -> Run:
                 name, "test", symbol, 1 if rng.random() < 0.5 else -1, int(rng.integers(1, 4_000)),
                 None if kind < 0.3 else limit, "ioc" if 0.2 < kind < 0.4 else "day",
             )  # fmt: skip
-            found.orders[name] = Seen(made, live(name, ts), place + 1, len(found.orders))
+            found.orders[name] = Seen(made, max(live(name, ts), found.venue.clock_ns), place + 1, len(found.orders))
             send(accept(made, ts))
         if found.orders and rng.random() < 0.4:
             send(envelope(CancelRequested(f"o{rng.integers(0, len(found.orders))}"), begin))
@@ -169,29 +170,42 @@ def test_each_order_ends_once() -> None:
 def test_fills_are_at_the_limit_or_better_on_the_tick_in_time_and_as_displayed() -> None:
     found, day = run(), tape()
     ticks = {item.symbol: to_units(item.tick) for item in day.scenario.instruments}
-    taken: dict[tuple[str, int, int], int] = defaultdict(int)
+    taken: dict[tuple[str, int, int], list[Fill]] = defaultdict(list)
+    between = 0
     for _, fill in found.told:
         seen, limit = found.orders[fill.order_id], found.orders[fill.order_id].order.limit
         assert fill.quantity > 0
         assert fill.ts_ns >= seen.live_ns
         assert fill.price % ticks[fill.symbol] == 0
         assert limit is None or (limit - fill.price) * fill.side >= 0
-        taken[fill.symbol, fill.ts_ns, fill.side] += fill.quantity
         rows = quotes_at(fill.symbol, fill.ts_ns)
+        taken[fill.symbol, int(rows["ts"][0]), fill.side].append(fill)
+        between += int(rows["ts"][0]) < fill.ts_ns
         touch = rows["ask"] if fill.side > 0 else rows["bid"]
         assert ((fill.price - touch) * fill.side >= 0).any()  # never better than what was displayed
-    for (symbol, ts, side), quantity in taken.items():
+    assert between > 100  # fills that wait for no quote
+    for (symbol, ts, side), made in taken.items():
         rows = quotes_at(symbol, ts)
         touch = rows["ask_size" if side > 0 else "bid_size"].sum()
-        own = day.depths[(day.depths["symbol"] == day.scenario.symbols.index(symbol)) & (day.depths["ts"] <= ts)]
-        behind = own[-1]["ask_size" if side > 0 else "bid_size"].sum() if own.size else 0
-        assert quantity <= int(touch) + int(behind)
+        own = day.depths[day.depths["symbol"] == day.scenario.symbols.index(symbol)]
+        first, last = own["ts"].searchsorted([ts, max(fill.ts_ns for fill in made)], side="right")
+        behind = own[max(0, first - 1) : last]["ask_size" if side > 0 else "bid_size"].sum()
+        assert sum(fill.quantity for fill in made) <= int(touch) + int(behind)
 
 
-def quotes_at(symbol: str, ts: int) -> np.ndarray[tuple[int], np.dtype[np.void]]:
+def quotes_at(symbol: str, ts: int) -> Rows:
+    """The quotes that stand at a time: one, or those of one instant."""
+    own = quotes_of(symbol)
+    since = own["ts"][own["ts"].searchsorted(ts, side="right") - 1]
+    found: Rows = own[own["ts"] == since]
+    return found
+
+
+@lru_cache(maxsize=8)
+def quotes_of(symbol: str) -> Rows:
     day = tape()
-    rows = day.quotes[slice(*np.searchsorted(day.quotes["ts"], [ts, ts + 1]))]
-    return rows[rows["symbol"] == day.scenario.symbols.index(symbol)]
+    found: Rows = day.quotes[day.quotes["symbol"] == day.scenario.symbols.index(symbol)]
+    return found
 
 
 def test_resting_orders_trade_by_price_then_time() -> None:
@@ -218,7 +232,7 @@ def test_resting_orders_trade_by_price_then_time() -> None:
 
 
 def rested(seen: Seen, ts: int) -> bool:
-    """Whether a limit order stood on the book before a quote at `ts`: an earlier quote, outside halts, had met it."""
+    """Whether a limit order stood on the book before `ts`: it had met a quote outside halts, new or standing."""
     if seen.order.limit is None or seen.order.tif == "ioc":
         return False
     return first_met(seen) < ts
@@ -227,12 +241,16 @@ def rested(seen: Seen, ts: int) -> bool:
 @lru_cache(maxsize=4096)
 def _first(symbol: str, live_ns: int, place: int) -> int:
     day, found = tape(), run()
+    own = quotes_of(symbol)["ts"]
+    stood = int(own.searchsorted(live_ns, side="right")) - 1
+    halts = [halt for halt in found.halts if halt.symbol in ("*", symbol)]
+    if stood >= 0 and not any(halt.start_ns <= live_ns and halt.end_ns > own[stood] for halt in halts):
+        return live_ns
     start = next((first for at, first, _ in found.batches if at > place), len(day.quotes))
     rows = day.quotes[start:]
     rows = rows[(rows["symbol"] == day.scenario.symbols.index(symbol)) & (rows["ts"] >= live_ns)]
-    for halt in found.halts:
-        if halt.symbol in ("*", symbol):
-            rows = rows[(rows["ts"] < halt.start_ns) | (rows["ts"] >= halt.end_ns)]
+    for halt in halts:
+        rows = rows[(rows["ts"] < halt.start_ns) | (rows["ts"] >= halt.end_ns)]
     return int(rows["ts"][0]) if rows.size else 1 << 62
 
 

@@ -19,7 +19,9 @@ from engines.collateral.config import CONFIG
 from engines.portfolio import model as portfolio
 from engines.risk import model as risk
 from engines.wire.messages import (
+    Accepted,
     Body,
+    Cancelled,
     Denied,
     Envelope,
     Fill,
@@ -42,23 +44,35 @@ PER_CONTRACT = CONFIG.futures["ESX"].maintenance
 
 
 class Chain:
-    """The three engines' states; what is sent reaches portfolio and risk, and what they make goes on at once."""
+    """The three engines' states; what is sent reaches each that reads it, and what they make goes on at once."""
 
     def __init__(self) -> None:
         self.states: dict[Any, Any] = {engine: engine.initial() for engine in (portfolio, collateral, risk)}
         self.made: list[Body] = []
         self.seconds = 0
+        self.number = 0
         self.send(Session("open", "d", "2010-05-06", SYMBOLS, SYMBOLS[1:], 1, "d", 40.0, multipliers=(1, 50, 1)))
 
     def send(self, body: Body) -> list[Body]:
         """A message, a market second after the last; returns what risk says."""
         self.seconds += 1
-        said = self._step(risk, body) if not isinstance(body, Funding) else []
-        for told in self._step(portfolio, body):
-            said += self._step(risk, told)
-            for margin in self._step(collateral, told):
-                self.made.append(margin)
-                said += self._step(risk, margin)
+        cause, said = self._next(body), list[Body]()
+        if not isinstance(body, Funding):
+            said = self._step(risk, cause)
+        for heard in [cause, *(self._next(event, cause) for event in said)]:
+            if heard.topic in ("sessions", "order-events", "fills"):
+                said += self._margins(heard)
+        for told in self._step(portfolio, cause):
+            positions = self._next(told, cause)
+            said += self._step(risk, positions) + self._margins(positions)
+        return said
+
+    def _margins(self, cause: Envelope) -> list[Body]:
+        """Collateral takes a message; what risk says of its margins."""
+        said: list[Body] = []
+        for margin in self._step(collateral, cause):
+            self.made.append(margin)
+            said += self._step(risk, self._next(margin, cause))
         return said
 
     def mark(self, symbol: str, price: int) -> list[Body]:
@@ -66,9 +80,14 @@ class Chain:
         row = np.array([(OPEN + (self.seconds + 1) * NS, SYMBOLS.index(symbol), 1, price, 100)], TRADE)
         return self.send(Trades(SYMBOLS, row.tobytes()))
 
-    def _step(self, engine: Any, body: Body) -> list[Body]:
-        header = Header("test", 1, 1, "", 0, "r1/window", OPEN + self.seconds * NS, 0, 0)
-        self.states[engine], out = engine.step(self.states[engine], Envelope(body.TOPIC, "1-0", header, body))
+    def _next(self, body: Body, cause: Envelope | None = None) -> Envelope:
+        """The next message of the bus."""
+        self.number += 1
+        header = Header("test", 1, 1, cause.id if cause else "", 0, "r1/window", OPEN + self.seconds * NS, 0, 0)
+        return Envelope(body.TOPIC, f"{self.number}-0", header, body)
+
+    def _step(self, engine: Any, message: Envelope) -> list[Body]:
+        self.states[engine], out = engine.step(self.states[engine], message)
         return list(out)
 
     @property
@@ -174,6 +193,59 @@ def test_the_funding_brings_the_margin_use_about_that_it_was_made_for(case: Case
     assert margin.excess >= 0
     assert Fraction(margin.maintenance, margin.equity) == pytest.approx(float(case.use), rel=1e-5)
     assert margin.equity == cash - FEE
+
+
+def bought(number: int, symbol: str, quantity: int, price: int) -> Fill:
+    """Sold below 0."""
+    multiplier = 50 if symbol == "ESX" else 1
+    return Fill(f"f{number}", "o", "start", symbol, 1 if quantity > 0 else -1, abs(quantity), price, FEE, multiplier)
+
+
+SYMBOL = st.sampled_from(["ESX", "AAPL"])
+STEPS = st.one_of(
+    st.tuples(st.just("order"), SYMBOL, st.sampled_from([1, -1])),
+    st.tuples(st.just("fill"), SYMBOL, st.integers(-3, 3).filter(bool)),
+    st.tuples(st.just("mark"), SYMBOL, st.integers(to_units(90), to_units(110))),
+    st.tuples(st.just("fund"), SYMBOL, st.integers(-to_units(10_000), to_units(10_000_000))),
+)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(STEPS, min_size=1, max_size=30))
+def test_a_margin_is_required_exactly_while_something_is_held_or_on_order(steps: list[tuple[str, str, int]]) -> None:
+    chain, held, orders, price = Chain(), dict.fromkeys(("ESX", "AAPL"), 0), 0, to_units(100)
+    for symbol in held:
+        chain.mark(symbol, price)
+    for number, (what, symbol, amount) in enumerate(steps):
+        if what == "order":
+            said = chain.send(Order(f"w{number}", "s", symbol, 1 if amount > 0 else -1, 1))
+            orders += sum(isinstance(body, Accepted) for body in said)
+        elif what == "fill":
+            held[symbol] += amount
+            chain.send(bought(number, symbol, amount, price))
+        elif what == "mark":
+            chain.mark(symbol, amount)
+        else:
+            chain.send(Funding(amount))
+        margin = chain.margin
+        assert (margin.maintenance > 0) == (margin.initial > 0) == any(held.values())
+        assert (margin.initial + margin.orders > 0) == (any(held.values()) or orders > 0)
+        assert margin.excess == margin.equity - margin.maintenance
+
+
+def test_an_order_that_waits_asks_for_its_initial_margin_and_calls_for_nothing() -> None:
+    """Ten shares at the mark of 100, dearer than the limit, half of that; the equity is less."""
+    chain = Chain()
+    chain.send(Funding(to_units(400)))
+    chain.mark("AAPL", to_units(100))
+    (accepted,) = chain.send(Order("w", "s", "AAPL", 1, 10, to_units(95)))
+    assert isinstance(accepted, Accepted)
+    assert chain.margin == Margin(0, 0, to_units(400), to_units(400), 0, to_units(500))
+    (accepted,) = chain.send(Order("v", "s", "AAPL", 1, 10))  # risk's own check is of limits, not of this
+    assert isinstance(accepted, Accepted)
+    assert chain.margin.orders == to_units(1_000)
+    chain.send(Cancelled("w", "AAPL", 10, "requested"))
+    assert chain.margin == Margin(0, 0, to_units(400), to_units(400), 0, to_units(500))
 
 
 def test_funding_is_what_the_account_began_with_whenever_it_is_told() -> None:

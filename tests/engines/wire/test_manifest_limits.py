@@ -38,6 +38,14 @@ def test_budgets_and_orders(tmp_path: Path) -> None:
     assert (manifest.orders, manifest.boot_budget_s, manifest.stale_s) == (True, 2.5, 7.0)
 
 
+def test_the_service_level_and_what_is_none(tmp_path: Path) -> None:
+    (manifest,) = discover(declared(tmp_path, "[level]\nfresh_ms = 2000\n"))
+    assert (manifest.level.answer_ms, manifest.level.fresh_ms) == (100.0, 2000.0)
+    (tmp_path / "risk" / "engine.toml").write_text(BASE + "[level]\nanswer_ms = 0\n")
+    with pytest.raises(ManifestErrors, match=r"risk/engine\.toml: level"):
+        discover(tmp_path)
+
+
 @pytest.mark.parametrize(
     "text", ['restart = "sometimes"', "[restart]\ncrashes = 0", "[restart]\nwindow_s = 0", "[restart]\nsometimes = 1"]
 )

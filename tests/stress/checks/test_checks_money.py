@@ -264,7 +264,12 @@ def margins(requirement: int, excess: int = 5, call: int = 0, quantity: int = 6)
 
 
 def test_margins_that_hold() -> None:
-    for history in (margins(5), margins(0, quantity=0), margins(5, -1, 1)):
+    waiting = margins(0, quantity=0)
+    order = Order("a", "s", "AAPL", 1, 5)
+    waiting.add(order, 4 * S, "strategy")
+    accepted = waiting.add(Accepted(order), 4 * S, "risk")
+    waiting.add(Margin(0, 0, 10, 5, 0, 7), 4 * S, "collateral", accepted)  # for the positions told last
+    for history in (margins(5), margins(0, quantity=0), margins(5, -1, 1), waiting):
         for clause in margin.CLAUSES:
             assert clause.check(history.evidence()) == ()
     with pytest.raises(NotJudged, match="no margin"):
@@ -272,13 +277,24 @@ def test_margins_that_hold() -> None:
 
 
 def test_margins_that_must_fail() -> None:
-    assert words(margin.check_requirement, margins(-1).evidence())[0] == "requirement: -1, -1 is below 0"
+    assert words(margin.check_requirement, margins(-1).evidence())[0] == "requirement: -1, -1, 0 is below 0"
     assert words(margin.check_requirement, margins(0).evidence()) == 2 * ["requirement: 0 with AAPL held"]
     assert words(margin.check_call, margins(5, -1, 0).evidence()) == [
         "call: excess -1 and no call, nor with the next mark"
     ]
+    assert words(margin.check_requirement, margins(5, quantity=0).evidence()) == 2 * [
+        "requirement: 5, 5 with nothing held"
+    ]
     history = margins(0, quantity=0)
     order = Order("a", "s", "AAPL", 1, 5)
     history.add(order, 4 * S, "strategy")
-    history.add(Accepted(order), 4 * S, "risk")
+    accepted = history.add(Accepted(order), 4 * S, "risk")
+    history.add(session("close"), 4 * S, "tape")
+    assert words(margin.check_heard, history.evidence()) == ["requirement: no margin was told for an order"]
+    history.add(Margin(5, 5, 10, 5, 0, -7), 4 * S, "collateral", accepted)
+    assert words(margin.check_requirement, history.evidence()) == [
+        "requirement: 5, 5, -7 is below 0",
+        "requirement: 5, 5 with nothing held",
+    ]
+    history.add(Margin(0, 0, 10, 5, 0), 5 * S, "collateral", history.add(Positions((), 0, 0, 0), 5 * S, "portfolio"))
     assert words(margin.check_open_orders, history.evidence()) == 2 * ["requirement: 0 with 1 orders open"]

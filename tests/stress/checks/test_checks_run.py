@@ -10,7 +10,7 @@ from checks_rig import History, S, replayed, session
 from engines.kit.store import Batch, Position, Store
 from engines.wire.bus import Commit, Entry, Ledger, MemoryBus, Output
 from engines.wire.manifest import discover
-from engines.wire.messages import Envelope, Fill, Order, decode, encode_body, encode_header
+from engines.wire.messages import Envelope, Fill, Margin, Order, decode, encode_body, encode_header
 from stress.checks import collect, sequences
 from stress.checks.evidence import Evidence, Limits, Mark
 from stress.checks.run import CLAUSES, run_all
@@ -50,11 +50,14 @@ def test_engines_that_lie_are_caught_by_name(run: Evidence) -> None:
     last = fills[-1]
     assert isinstance(last.body, Fill)
     worse = msgspec.structs.replace(last, body=msgspec.structs.replace(last.body, price=last.body.price + 1))
+    margins = [(m, m.body) for m in run.topics["margin"] if isinstance(m.body, Margin)]
+    careless = tuple(msgspec.structs.replace(m, body=msgspec.structs.replace(b, orders=0)) for m, b in margins)
     for topic, changed, clauses in (
         ("fills", fills[:-1], {"sum of fills <= quantity", "position = opening + signed fills + corporate actions"}),
         ("fills", (*fills, fills[0]), {"sum of fills <= quantity", SEQUENCES}),
         ("fills", (*fills[:-1], worse), {"fill on the tick", "the account's cash changes by what its fills paid"}),
         ("halts", (), {"halts recomputed from tape and rulebook: set equality"}),
+        ("margin", careless, {"requirement 0 only with no open order"}),
         ("order-events", run.topics["order-events"][:-1], {"one terminal state"}),
         ("trades", run.topics["trades"][:-3], {"the tape's pins hold"}),
     ):  # fmt: skip

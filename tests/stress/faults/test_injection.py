@@ -12,6 +12,7 @@ import pytest
 from engines.fleet.status import EngineHealth
 from engines.wire.bus import MemoryBus
 from engines.wire.errors import NotRunning, UsageError
+from engines.wire.manifest import ServiceLevel
 from reports import records
 from stress.excused import Excused
 from stress.faults.fault import Done, Fault, Undo, Value
@@ -76,7 +77,7 @@ class Going:
         return {}
 
     def manifests(self) -> tuple[Any, ...]:
-        return (SimpleNamespace(name="risk", consumes=()),)
+        return (SimpleNamespace(name="risk", consumes=(), level=ServiceLevel()),)
 
     def add(self, record: records.AnyRecord) -> None:
         self.kept.append(record)
@@ -112,11 +113,13 @@ def drive(going: Going, act: Callable[[Injection], Any]) -> None:
 def test_a_fault_that_nobody_notices_is_recorded_with_its_healing_and_recovered_from(tmp_path: Path, toy: Toy) -> None:
     going = Going(tmp_path)
     drive(going, lambda injection: injection.schedule([Due(0.05, Fault("a", "toy", "risk", 0.1))], time.monotonic_ns()))
-    inject, heal, back = going.kept
+    inject, heal, own, back = going.kept
     assert isinstance(inject, records.Fault) and isinstance(heal, records.Fault)
     assert (inject.event, heal.event, inject.proven, heal.proof) == ("inject", "heal", True, "gone")
     assert isinstance(back, records.Recovery)
     assert back.healed_ns is not None and back.regained_ns is not None and back.drained_ns is not None
+    assert isinstance(own, records.EngineRecovery) and (own.id, own.engine, own.answer_ms) == ("a", "risk", 100.0)
+    assert own.regained_ns == back.regained_ns and own.healthy_ns == back.healthy_ns
     assert (back.detected_ns, back.restarted_ns) == (None, None)
     assert back.injected_ns < back.healed_ns < back.regained_ns
     assert back.healed_ns - back.injected_ns >= 100_000_000  # it lasts as long as it was asked to

@@ -27,7 +27,7 @@ from stress.faults.fault import Fault
 from stress.faults.poison import KIND, messages, poisonable
 from stress.faults.undo import UndoJournal
 
-TOPIC = "positions"  # of the main bus; collateral consumes it
+TOPIC = "order-events"  # of the main bus, the first such that collateral consumes
 COLLATERAL = pick(discover(), "collateral")
 
 

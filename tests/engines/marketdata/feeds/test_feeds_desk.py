@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engines.kit.origin import Origin
 from engines.marketdata.day import Day
 from engines.marketdata.feeds import desk, live
 from engines.marketdata.feeds.desk import Edge, FeedDesk
@@ -28,6 +29,7 @@ from tests.engines.marketdata.feeds.parquet import Trade, trades, write
 
 S = 1_000_000_000
 MS = 1_000_000
+ASKED = Origin("op-1", 70)
 
 
 class Clock:
@@ -90,7 +92,7 @@ class Rig:
 
     async def run(self, request: FeedsRequest, until: Callable[[], bool] | None = None) -> FeedsStatus:
         """Until the feeds are over, or `until`."""
-        self.desk.start(request)
+        self.desk.start(request, ASKED)
         task = asyncio.create_task(self.desk.run(lambda: self.publisher, compute, self.stop))
         while not task.done() and self.desk.busy and not (until and until()):  # noqa: ASYNC110 # the clock is ours
             await asyncio.sleep(0)
@@ -147,7 +149,11 @@ def test_every_tick_is_published_once_in_order(
             own = rows[rows["symbol"] == place]
             assert sorted(own["size"].tolist()) == sorted(size for _, _, size in sizes)
         sessions = [decode(*entry) for entry in await rig.entries("sessions")]
-        assert [m.body.event for m in sessions if isinstance(m.body, Session)] == ["open", "close"]
+        told = [m.body for m in sessions if isinstance(m.body, Session)]
+        assert [(body.event, body.request, body.requested_ns) for body in told] == [
+            ("open", *ASKED), ("close", *ASKED),
+        ]  # fmt: skip
+        assert rig.desk.status().request == ASKED.request
         assert {m.header.trace for m in sessions} == {"r1/feeds"}
         for message in sessions:  # the venue takes them, and lets nothing be ordered
             venue, answers = step(Venue(), message)

@@ -6,13 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from engines.kit.origin import Origin
 from engines.kit.runtime import Runtime
 from engines.kit.service import _explain
 from engines.marketdata.feeds.desk import FeedDesk
+from engines.marketdata.feeds.request import FeedsRequest
 from engines.marketdata.player import Player
 from engines.marketdata.service import build
 from engines.marketdata.venue import Venue
@@ -53,6 +56,13 @@ def test_one_clock_at_a_time(client: TestClient[Litestar]) -> None:
     assert client.post("/feeds", json={"feeds": [FEED]}).status_code == 400
     refused = client.post("/replay", json={"quick": True})
     assert (refused.status_code, refused.json()["detail"]) == (400, "Feeds are running.")
+
+
+def test_who_asked_for_feeds_is_told_with_them() -> None:
+    desk = FeedDesk()
+    request = msgspec.convert({"feeds": [FEED]}, FeedsRequest)
+    assert desk.start(request, Origin("op-1", 70)).request == "op-1"
+    assert FeedDesk().start(request).request == ""
 
 
 def test_feeds_are_stamped_by_the_clock_of_their_process() -> None:
