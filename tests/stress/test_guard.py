@@ -13,6 +13,7 @@ import pytest
 from engines.fleet.status import EngineHealth
 from engines.wire.bus import MemoryBus
 from engines.wire.errors import NotRunning
+from engines.wire.manifest import ServiceLevel
 from reports import records
 from stress.faults.fault import Done, Fault, Undo, Value
 from stress.faults.kinds import KINDS
@@ -84,7 +85,8 @@ class Flight:
     """A phase with faults on a toy fleet: a real run, its real guard, real probes."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, *texts: str) -> None:
-        monkeypatch.setattr(Run, "manifests", lambda _self: [SimpleNamespace(name=n, consumes=()) for n in NAMES])
+        engines = [SimpleNamespace(name=name, consumes=(), level=ServiceLevel()) for name in NAMES]
+        monkeypatch.setattr(Run, "manifests", lambda _self: engines)
         self.fleet = Fleet()
         self.outage = Outage(self.fleet)
         monkeypatch.setitem(KINDS, "outage", self.outage)
