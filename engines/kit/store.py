@@ -27,7 +27,8 @@ FILE = "nautilus.duckdb"
 TICKS = "ticks"  # the Parquet folder of single trades; every other folder is a topic
 _UNTRACED = "untraced"
 _MOST = 2**20
-_CONFIG: dict[str, str | int] = {"threads": 1, "memory_limit": "512MB", "checkpoint_threshold": "32MB"}
+_CONFIG: dict[str, str | int] = {"threads": 1, "memory_limit": "512MB", "checkpoint_threshold": "4MB"}
+# rows that wait for a checkpoint lie in memory: a small threshold keeps them few, and costs no time
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages (
     topic VARCHAR, entry_id VARCHAR, producer VARCHAR, epoch BIGINT, seq BIGINT, cause VARCHAR, ordinal BIGINT,
