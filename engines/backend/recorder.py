@@ -80,7 +80,7 @@ class Recorder(Processor[Recorded]):
         self._lock = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="recorder")
         self._timer: asyncio.Task[None] | None = None
-        self._restored = False
+        self._pictured: dict[str, str] | None = None  # the store's position that `state` is the picture of
         self._at_once = False
 
     async def claim(self) -> None:
@@ -184,6 +184,7 @@ class Recorder(Processor[Recorded]):
         began = self._mono_ns()
         batch = Batch(pending.rows, pending.ticks, pending.dead)
         await self._in_thread(lambda: self.store.write(self.epoch, batch, position, began))
+        self._pictured = position.cursors
         now = self._mono_ns()
         self.last = Commitment(now, now - began, len(pending))
         for envelope in pending.envelopes:
@@ -216,16 +217,18 @@ class Recorder(Processor[Recorded]):
         except StoreDamaged as error:
             aside = self.store.set_aside()
             log.error("%s  It is set aside as %s; what the streams still hold is recorded anew.", error, aside.name)
-            self._restored = False
+            self._pictured = None
             return self._opened()
 
     def _opened(self) -> Position:
-        """The store's position; the picture of it is made once."""
+        """The store's position.  The picture is made anew where it is not that position's: at first, and after a commit
+        that stands although it was answered with an error.
+        """
         self.store.open()
         position = self.store.claim(self.epoch)
-        if not self._restored:
+        if position.cursors != self._pictured:
             self.state = restore(self.store.counts(), self.store.messages("sessions"))
-            self._restored = True
+            self._pictured = position.cursors
         return position
 
     async def _in_thread(self, function: Callable[[], T]) -> T:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from engines.backend.config import Grouping
 from engines.backend.recorder import Recorder, stored
 from engines.backend.service import engine
-from engines.kit.store import Store
+from engines.kit.store import Batch, Position, Store, StoreError
 from engines.wire.bus import Bus, Commit, Entry, Ledger, MemoryBus, Output, dead_topic
 from engines.wire.errors import BusError, CommitUnknown, Fenced, MessageError
 from engines.wire.messages import (
@@ -256,6 +256,39 @@ def test_an_unknown_bus_commit_repeats_nothing_and_dead_letters_reach_the_bus_on
     ((entry_id, reason, body),) = rows_of(file, "SELECT entry_id, reason, body FROM dead_letters")
     assert (entry_id, body) == ("2-0", b"\xc1")
     assert "cannot be decoded" in reason
+
+
+def test_a_commit_that_stands_although_an_error_answered_it_is_in_the_picture(tmp_path: Path) -> None:
+    """As when the checkpoint behind a commit finds no room on the disk."""
+
+    class Unsure(Store):
+        unsure = False
+
+        def write(self, epoch: int, batch: Batch, position: Position, mono_ns: int) -> None:
+            super().write(epoch, batch, position, mono_ns)
+            if self.unsure:
+                self.unsure = False
+                raise StoreError("The store cannot be written.", "no room for its checkpoint")
+
+    async def run() -> None:
+        bus, store = MemoryBus(), Unsure(tmp_path / "s.duckdb")
+        unit = Recorder(engine, TOPICS, bus, time.monotonic_ns, store, NOW)
+        await unit.claim()
+        await put(bus, [message(Signal("s", "x", n, ""), n) for n in (1, 2)], 1)
+        store.unsure = True
+        await unit.process(await read(unit, bus))
+        with pytest.raises(BusError):
+            await unit.flush()
+        await unit.claim()
+        assert await read(unit, bus) == [] and rows_in(unit) == 2
+        await put(bus, [message(Signal("s", "x", 3, ""), 3)], 3)
+        await unit.process(await read(unit, bus))
+        await unit.flush()
+        assert rows_in(unit) == 3
+        unit.close()
+
+    asyncio.run(run())
+    assert rows_of(tmp_path / "s.duckdb", "SELECT entry_id FROM messages") == [("1-0",), ("2-0",), ("3-0",)]
 
 
 def test_a_fenced_recorder_stops_and_writes_nothing(tmp_path: Path) -> None:
